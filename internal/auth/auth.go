@@ -1,0 +1,35 @@
+// Package auth answers "who is this?": it finds the account of a login name or of a mail address and checks passwords.
+package auth
+
+import (
+	"context"
+
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// User is a login name and what belongs to it.
+type User struct {
+	Login    string         // canonical: lower case, see CleanLogin
+	Account  mail.AccountID // whose mail it is
+	Hash     string         // "{SCHEME}..." as in Dovecot's passwd-file; "" lets nobody in
+	Disabled bool           // no login; mail is still taken
+}
+
+// Directory holds the users. Safe for any goroutine; several processes may use it at a time, and see each other's
+// changes at once. A change is durable when the method returns.
+type Directory interface {
+	// Lookup is the user of that canonical login name. Kind NotFound.
+	Lookup(ctx context.Context, login string) (User, error)
+	// Add adds users, all or none; an empty Account gets a new identifier. Kinds Exists (Item names the login), Invalid.
+	// With replace an existing login keeps its account and gets the new hash.
+	Add(ctx context.Context, users []User, replace bool) error
+	// SetHash changes a password. Kind NotFound.
+	SetHash(ctx context.Context, login, hash string) error
+	// SetDisabled lets a user log in or not. Kind NotFound.
+	SetDisabled(ctx context.Context, login string, disabled bool) error
+	// Remove takes the login name away, not the mail of its account. Kind NotFound.
+	Remove(ctx context.Context, login string) error
+	// List yields all users in the order of their names; an error of yield ends it and is returned.
+	List(ctx context.Context, yield func(User) error) error
+	Close() error
+}
