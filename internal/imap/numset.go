@@ -1,0 +1,73 @@
+package imap
+
+import (
+	"strconv"
+
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// NumSet is a sequence-set: message numbers or UIDs as the client wrote them, not resolved. RFC 9051 section 9.
+type NumSet struct {
+	Saved  bool       // "$": the saved search result; Ranges is nil then. RFC 5182
+	Ranges []NumRange // in the order written
+}
+
+// NumRange is from one number to another, in either order; Star stands for the largest number in use.
+type NumRange struct{ Start, Stop uint32 }
+
+// Star is "*" in a NumRange.
+const Star = 0
+
+// Resolve is the set as numbers, with largest for "*": ascending ranges that neither overlap nor touch. The type is
+// mail's for its methods; for a set of message numbers its UIDs are message numbers. With nothing in use
+// (largest 0) "*" is nothing. A saved result resolves to nil.
+func (s NumSet) Resolve(largest uint32) mail.UIDSet {
+	var out mail.UIDSet
+	for _, r := range s.Ranges {
+		if r.Start == Star {
+			r.Start = largest
+		}
+		if r.Stop == Star {
+			r.Stop = largest
+		}
+		if r.Start != 0 && r.Stop != 0 {
+			out.AddRange(mail.UID(r.Start), mail.UID(r.Stop))
+		}
+	}
+	return out
+}
+
+// Max is the largest number written in the set, 0 if there is only "*" or "$".
+func (s NumSet) Max() uint32 {
+	n := uint32(0)
+	for _, r := range s.Ranges {
+		n = max(n, r.Start, r.Stop)
+	}
+	return n
+}
+
+// Append appends the set as written.
+func (s NumSet) Append(b []byte) []byte {
+	if s.Saved {
+		return append(b, '$')
+	}
+	for i, r := range s.Ranges {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendSeqNumber(b, r.Start)
+		if r.Stop != r.Start {
+			b = append(b, ':')
+			b = appendSeqNumber(b, r.Stop)
+		}
+	}
+	return b
+}
+
+// seq-number = nz-number / "*"; RFC 9051 section 9.
+func appendSeqNumber(b []byte, n uint32) []byte {
+	if n == Star {
+		return append(b, '*')
+	}
+	return strconv.AppendUint(b, uint64(n), 10)
+}
