@@ -15,7 +15,7 @@ var vectors = []struct{ name, password, hash string }{
 	{"Drepper, SHA-256, long salt", "Hello world!",
 		"{SHA256-CRYPT}$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA"},
 	{"Drepper, SHA-256, rounds below the least", "the minimum number is still observed",
-		"*0"},
+		"$5$rounds=10$roundstoolow$yfvwcWrQ8l/K0DAWyuPMDNHpIVlTQebY9l/gL972bIC"},
 	{"Drepper, SHA-512 without rounds", "Hello world!", "{SHA512-CRYPT}$6$saltstring$" +
 		"svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1"},
 	{"Drepper, SHA-512, long salt", "Hello world!", "{CRYPT}$6$rounds=10000$saltstringsaltst$" +
