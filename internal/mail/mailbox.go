@@ -17,6 +17,9 @@ const (
 	MaxNameDepth = 50
 )
 
+// MaxMailboxes is how many mailboxes an account can have.
+const MaxMailboxes = 10000
+
 // SpecialUse is what a mailbox is for, as in `\Sent`. RFC 6154 section 2.
 type SpecialUse string
 
