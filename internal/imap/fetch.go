@@ -1,6 +1,9 @@
 package imap
 
 import (
+	"strconv"
+
+	"github.com/constance-mail/constance/internal/imap/wire"
 	"github.com/constance-mail/constance/internal/mail"
 	"github.com/constance-mail/constance/internal/message"
 )
@@ -47,3 +50,97 @@ const (
 	FetchRFC822Header  // RFC822.HEADER, as BODY.PEEK[HEADER]
 	FetchRFC822Text    // RFC822.TEXT, as BODY[TEXT]
 )
+
+// Verb is "FETCH".
+func (*Fetch) Verb() string { return "FETCH" }
+
+// Append appends the command.
+func (c *Fetch) Append(b []byte, _ bool) []byte {
+	b = c.Set.Append(appendUID(b, c.UID, "FETCH"))
+	b = append(b, " ("...)
+	for i := range c.Items {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = c.Items[i].append(b)
+	}
+	b = append(b, ')')
+	if c.ChangedSince == 0 {
+		return b
+	}
+	b = strconv.AppendUint(append(b, " (CHANGEDSINCE "...), uint64(c.ChangedSince), 10)
+	if c.Vanished {
+		b = append(b, " VANISHED"...)
+	}
+	return append(b, ')')
+}
+
+func (i *FetchItem) append(b []byte) []byte {
+	switch {
+	case i.Attr == FetchSection && i.Peek:
+		b = append(b, "BODY.PEEK"...)
+	case i.Attr == FetchBinary && i.Peek:
+		b = append(b, "BINARY.PEEK"...)
+	default:
+		return i.appendName(b, true)
+	}
+	return i.appendSection(b, true)
+}
+
+// AppendName appends the name under which the item is answered: without .PEEK, and of <offset.length> only the offset.
+// RFC 9051 section 7.5.2.
+func (i *FetchItem) AppendName(b []byte) []byte { return i.appendName(b, false) }
+
+func (i *FetchItem) appendName(b []byte, request bool) []byte {
+	switch i.Attr {
+	case FetchSection:
+		b = append(b, "BODY"...)
+	case FetchBinary:
+		b = append(b, "BINARY"...)
+	case FetchBinarySize:
+		b = append(b, "BINARY.SIZE"...)
+	default:
+		return append(b, fetchWords[i.Attr]...)
+	}
+	return i.appendSection(b, request)
+}
+
+// sectionWords are the words of message.Specifier.
+var sectionWords = [...]string{message.Header: "HEADER", message.HeaderFields: "HEADER.FIELDS",
+	message.HeaderFieldsNot: "HEADER.FIELDS.NOT", message.Text: "TEXT", message.MIME: "MIME"}
+
+func (i *FetchItem) appendSection(b []byte, request bool) []byte {
+	b = append(b, '[')
+	for k, n := range i.Section.Path {
+		if k > 0 {
+			b = append(b, '.')
+		}
+		b = strconv.AppendInt(b, int64(n), 10)
+	}
+	if i.Section.What != message.Whole {
+		if len(i.Section.Path) > 0 {
+			b = append(b, '.')
+		}
+		b = append(b, sectionWords[i.Section.What]...)
+	}
+	for k, f := range i.Section.Fields {
+		if k == 0 {
+			b = append(b, " ("...)
+		} else {
+			b = append(b, ' ')
+		}
+		b = wire.AppendAString(b, f, false)
+	}
+	if len(i.Section.Fields) > 0 {
+		b = append(b, ')')
+	}
+	b = append(b, ']')
+	if !i.Partial {
+		return b
+	}
+	b = strconv.AppendInt(append(b, '<'), i.Offset, 10)
+	if request {
+		b = strconv.AppendInt(append(b, '.'), i.Length, 10)
+	}
+	return append(b, '>')
+}

@@ -3,6 +3,7 @@ package imap
 import (
 	"strconv"
 
+	"github.com/constance-mail/constance/internal/imap/wire"
 	"github.com/constance-mail/constance/internal/mail"
 )
 
@@ -70,4 +71,57 @@ func appendSeqNumber(b []byte, n uint32) []byte {
 		return append(b, '*')
 	}
 	return strconv.AppendUint(b, uint64(n), 10)
+}
+
+// maxRanges bounds the ranges of one set.
+const maxRanges = 10_000
+
+// mustNumSet reads sequence-set = (seq-number / seq-range) ["," sequence-set] / seq-last-command;
+// seq-range = seq-number ":" seq-number; RFC 9051 section 9.
+func mustNumSet(d *wire.Decoder, s *NumSet) bool {
+	if d.Special('$') {
+		s.Saved = true
+		return true
+	}
+	for {
+		var r NumRange
+		if !mustSeqNumber(d, &r.Start) {
+			return false
+		}
+		r.Stop = r.Start
+		if d.Special(':') && !mustSeqNumber(d, &r.Stop) {
+			return false
+		}
+		if len(s.Ranges) == maxRanges {
+			return d.Fail("set has too many ranges")
+		}
+		s.Ranges = append(s.Ranges, r)
+		if !d.Special(',') {
+			return d.Err() == nil
+		}
+	}
+}
+
+// seq-number = nz-number / "*"; RFC 9051 section 9.
+func mustSeqNumber(d *wire.Decoder, n *uint32) bool {
+	*n = Star
+	return d.Special('*') || d.MustNZNumber(n)
+}
+
+// mustUIDSet reads a sequence-set without "*" and "$". RFC 9051 section 9 (uid-set), RFC 7162 section 7 (known-uids).
+func mustUIDSet(d *wire.Decoder, s *mail.UIDSet) bool {
+	var set NumSet
+	if !mustNumSet(d, &set) {
+		return false
+	}
+	for _, r := range set.Ranges {
+		if r.Start == Star || r.Stop == Star {
+			return d.Fail("* is not allowed here")
+		}
+	}
+	if set.Saved {
+		return d.Fail("$ is not allowed here")
+	}
+	*s = set.Resolve(Star)
+	return true
 }

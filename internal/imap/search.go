@@ -1,7 +1,12 @@
 package imap
 
 import (
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/constance-mail/constance/internal/imap/wire"
+	"github.com/constance-mail/constance/internal/mail"
 )
 
 // Search is SEARCH, or UID SEARCH. RFC 9051 section 6.4.4, RFC 4731, RFC 5182.
@@ -76,3 +81,85 @@ const (
 	SearchEmailID  // RFC 8474 section 6
 	SearchThreadID // RFC 8474 section 6
 )
+
+// Verb is "SEARCH".
+func (*Search) Verb() string { return "SEARCH" }
+
+// searchOpWords are the words with which a key is written, in the order of SearchOp; "" is written otherwise.
+var searchOpWords = [...]string{SearchAll: "ALL", SearchOr: "OR", SearchNot: "NOT", SearchUID: "UID", SearchRecent: "RECENT",
+	SearchBcc: "BCC", SearchCc: "CC", SearchFrom: "FROM", SearchSubject: "SUBJECT", SearchTo: "TO", SearchBody: "BODY",
+	SearchText: "TEXT", SearchHeader: "HEADER", SearchLarger: "LARGER", SearchSmaller: "SMALLER", SearchBefore: "BEFORE",
+	SearchOn: "ON", SearchSince: "SINCE", SearchSentBefore: "SENTBEFORE", SearchSentOn: "SENTON",
+	SearchSentSince: "SENTSINCE", SearchSavedBefore: "SAVEDBEFORE", SearchSavedOn: "SAVEDON",
+	SearchSavedSince: "SAVEDSINCE", SearchSaveDateSupported: "SAVEDATESUPPORTED", SearchOlder: "OLDER",
+	SearchYounger: "YOUNGER", SearchModSeq: "MODSEQ", SearchEmailID: "EMAILID", SearchThreadID: "THREADID"}
+
+// Append appends the command.
+func (c *Search) Append(b []byte, utf8 bool) []byte {
+	b = appendUID(b, c.UID, "SEARCH")
+	if c.Extended {
+		b = append(b, "RETURN ("...)
+		for i, w := range [...]string{"MIN", "MAX", "ALL", "COUNT", "SAVE"} {
+			if c.Return&(1<<i) != 0 {
+				b = append(append(b, w...), ' ')
+			}
+		}
+		b = append(b[:len(b)-1], ") "...)
+	}
+	if c.Charset != "" {
+		b = append(wire.AppendAString(append(b, "CHARSET "...), c.Charset, utf8), ' ')
+	}
+	if c.Key.Op == SearchAnd {
+		return appendSearchKeys(b, c.Key.Keys, utf8)
+	}
+	return c.Key.append(b, utf8)
+}
+
+func appendSearchKeys(b []byte, keys []SearchKey, utf8 bool) []byte {
+	for i := range keys {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = keys[i].append(b, utf8)
+	}
+	return b
+}
+
+func (k *SearchKey) append(b []byte, utf8 bool) []byte {
+	switch {
+	case k.Op == SearchAnd:
+		return append(appendSearchKeys(append(b, '('), k.Keys, utf8), ')')
+	case k.Op == SearchKeyword && k.Text[0] == '\\' && mail.Flag(k.Text).Bit(nil) != 0:
+		return append(b, strings.ToUpper(k.Text[1:])...)
+	case k.Op == SearchKeyword:
+		return append(append(b, "KEYWORD "...), k.Text...)
+	}
+	b = append(b, searchOpWords[k.Op]...)
+	if k.Op != SearchSeq && k.Op != SearchAll && k.Op != SearchRecent && k.Op != SearchSaveDateSupported {
+		b = append(b, ' ')
+	}
+	switch k.Op {
+	case SearchNot, SearchOr:
+		b = appendSearchKeys(b, k.Keys, utf8)
+	case SearchSeq, SearchUID:
+		b = k.Set.Append(b)
+	case SearchHeader:
+		b = append(wire.AppendAString(b, k.Field, utf8), ' ')
+		b = wire.AppendAString(b, k.Text, utf8)
+	case SearchModSeq:
+		if k.Field != "" || k.Text != "" {
+			b = append(append(append(wire.AppendClientString(b, k.Field, utf8), ' '), k.Text...), ' ')
+		}
+		b = strconv.AppendInt(b, k.N, 10)
+	case SearchLarger, SearchSmaller, SearchOlder, SearchYounger:
+		b = strconv.AppendInt(b, k.N, 10)
+	default:
+		if searchWords[searchOpWords[k.Op]].arg == argDate {
+			return wire.AppendDate(b, k.Day)
+		}
+		if k.Text != "" || k.Op != SearchAll && k.Op != SearchRecent && k.Op != SearchSaveDateSupported {
+			b = wire.AppendAString(b, k.Text, utf8)
+		}
+	}
+	return b
+}

@@ -75,6 +75,12 @@ func (d *Decoder) Special(c byte) bool {
 	return true
 }
 
+// Next tells whether the character c comes next, without reading it.
+func (d *Decoder) Next(c byte) bool {
+	got, ok := d.peek(0)
+	return ok && got == c
+}
+
 // MustSpecial must read the character c.
 func (d *Decoder) MustSpecial(c byte) bool {
 	return d.Special(c) || d.expected(`"`+string(rune(c))+`"`)
@@ -87,10 +93,7 @@ func (d *Decoder) SP() bool { return d.Special(' ') }
 func (d *Decoder) MustSP() bool { return d.SP() || d.expected("a space") }
 
 // AtEnd tells whether the command ends here.
-func (d *Decoder) AtEnd() bool {
-	c, ok := d.peek(0)
-	return ok && c == '\r'
-}
+func (d *Decoder) AtEnd() bool { return d.Next('\r') }
 
 // MustEnd must read the CRLF that ends the command.
 func (d *Decoder) MustEnd() bool {

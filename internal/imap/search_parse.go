@@ -1,0 +1,257 @@
+package imap
+
+import (
+	"strings"
+
+	"github.com/constance-mail/constance/internal/imap/wire"
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// The bounds of SEARCH: keys, and keys in each other.
+const (
+	maxSearchKeys  = 1000
+	maxSearchDepth = 50
+)
+
+// searchArg is what follows a search key's word.
+type searchArg uint8
+
+const (
+	argNone searchArg = iota
+	argString
+	argFlag
+	argHeader
+	argNumber
+	argSeconds
+	argDate
+	argSet
+	argModSeq
+	argID
+	argNot
+	argOr
+	argSystemFlag // none: the word says the flag
+)
+
+// searchWord is a key's word in the grammar and what it makes.
+type searchWord struct {
+	op   SearchOp
+	arg  searchArg
+	not  bool      // the key is the SearchNot of this
+	flag mail.Flag // of argSystemFlag
+}
+
+// searchWords is search-key by its words. RFC 9051 section 9, RFC 3501 section 9, RFC 5032, RFC 7162, RFC 8474, RFC 8514.
+var searchWords = map[string]searchWord{
+	"ALL":      {op: SearchAll},
+	"ANSWERED": {SearchKeyword, argSystemFlag, false, mail.Answered}, "UNANSWERED": {SearchKeyword, argSystemFlag, true, mail.Answered},
+	"DELETED": {SearchKeyword, argSystemFlag, false, mail.Deleted}, "UNDELETED": {SearchKeyword, argSystemFlag, true, mail.Deleted},
+	"DRAFT": {SearchKeyword, argSystemFlag, false, mail.Draft}, "UNDRAFT": {SearchKeyword, argSystemFlag, true, mail.Draft},
+	"FLAGGED": {SearchKeyword, argSystemFlag, false, mail.Flagged}, "UNFLAGGED": {SearchKeyword, argSystemFlag, true, mail.Flagged},
+	"SEEN": {SearchKeyword, argSystemFlag, false, mail.Seen}, "UNSEEN": {SearchKeyword, argSystemFlag, true, mail.Seen},
+	"KEYWORD": {op: SearchKeyword, arg: argFlag}, "UNKEYWORD": {op: SearchKeyword, arg: argFlag, not: true},
+	"RECENT": {op: SearchRecent}, "OLD": {op: SearchRecent, not: true}, "NEW": {op: SearchAnd},
+	"BCC": {op: SearchBcc, arg: argString}, "CC": {op: SearchCc, arg: argString}, "FROM": {op: SearchFrom, arg: argString},
+	"SUBJECT": {op: SearchSubject, arg: argString}, "TO": {op: SearchTo, arg: argString},
+	"BODY": {op: SearchBody, arg: argString}, "TEXT": {op: SearchText, arg: argString},
+	"HEADER": {op: SearchHeader, arg: argHeader},
+	"LARGER": {op: SearchLarger, arg: argNumber}, "SMALLER": {op: SearchSmaller, arg: argNumber},
+	"BEFORE": {op: SearchBefore, arg: argDate}, "ON": {op: SearchOn, arg: argDate}, "SINCE": {op: SearchSince, arg: argDate},
+	"SENTBEFORE": {op: SearchSentBefore, arg: argDate}, "SENTON": {op: SearchSentOn, arg: argDate},
+	"SENTSINCE":   {op: SearchSentSince, arg: argDate},
+	"SAVEDBEFORE": {op: SearchSavedBefore, arg: argDate}, "SAVEDON": {op: SearchSavedOn, arg: argDate},
+	"SAVEDSINCE": {op: SearchSavedSince, arg: argDate}, "SAVEDATESUPPORTED": {op: SearchSaveDateSupported},
+	"OLDER": {op: SearchOlder, arg: argSeconds}, "YOUNGER": {op: SearchYounger, arg: argSeconds},
+	"UID": {op: SearchUID, arg: argSet}, "MODSEQ": {op: SearchModSeq, arg: argModSeq},
+	"EMAILID": {op: SearchEmailID, arg: argID}, "THREADID": {op: SearchThreadID, arg: argID},
+	"NOT": {op: SearchNot, arg: argNot}, "OR": {op: SearchOr, arg: argOr},
+}
+
+// searchParser counts what the bounds are about.
+type searchParser struct {
+	d           *wire.Decoder
+	keys, depth int
+}
+
+// search = "SEARCH" [search-return-opts] SP search-program; RFC 9051 section 9.
+func parseSearch(d *wire.Decoder) Command { return parseSearchCommand(d, &Search{}) }
+
+func parseUIDSearch(d *wire.Decoder) Command { return parseSearchCommand(d, &Search{UID: true}) }
+
+// search-program = ["CHARSET" SP charset SP] search-key *(SP search-key); RFC 9051 section 9.
+func parseSearchCommand(d *wire.Decoder, c *Search) Command {
+	if !d.MustSP() {
+		return nil
+	}
+	p := searchParser{d: d}
+	w := searchStart(d)
+	if string(w) == "RETURN" {
+		if !d.MustSP() || !c.returns(d) || !d.MustSP() {
+			return nil
+		}
+		w = searchStart(d)
+	}
+	if string(w) == "CHARSET" {
+		if !d.MustSP() || !d.MustAString(&c.Charset) || !d.MustSP() {
+			return nil
+		}
+		c.Charset = strings.ToUpper(c.Charset)
+		w = searchStart(d)
+	}
+	if !p.and(&c.Key, w) {
+		return nil
+	}
+	return end(d, c)
+}
+
+// searchStart reads the word at the start of a key; nil if the key starts otherwise.
+func searchStart(d *wire.Decoder) []byte {
+	if isNextDigit(d) {
+		return nil
+	}
+	return d.Word()
+}
+
+// search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"; RFC 9051 section 9.
+func (c *Search) returns(d *wire.Decoder) bool {
+	c.Extended = true
+	ok := d.MustList(func() bool {
+		switch string(d.MustWord()) {
+		case "MIN":
+			c.Return |= ReturnMin
+		case "MAX":
+			c.Return |= ReturnMax
+		case "ALL":
+			c.Return |= ReturnAll
+		case "COUNT":
+			c.Return |= ReturnCount
+		case "SAVE":
+			c.Return |= ReturnSave
+		default:
+			return d.Fail("unknown result option")
+		}
+		return true
+	})
+	if c.Return == 0 {
+		c.Return = ReturnAll
+	}
+	return ok
+}
+
+// and reads search-key *(SP search-key), of which all must match; w is the first one's word.
+func (p *searchParser) and(k *SearchKey, w []byte) bool {
+	if !p.key(k, w) {
+		return false
+	}
+	if !p.d.Next(' ') {
+		return true
+	}
+	*k = SearchKey{Op: SearchAnd, Keys: []SearchKey{*k}}
+	for p.d.SP() {
+		var next SearchKey
+		if !p.key(&next, searchStart(p.d)) {
+			return false
+		}
+		k.Keys = append(k.Keys, next)
+	}
+	return p.d.Err() == nil
+}
+
+// key reads one search-key; w is its word, nil for a set of message numbers or a parenthesis. RFC 9051 section 9.
+func (p *searchParser) key(k *SearchKey, w []byte) bool {
+	if p.keys++; p.keys > maxSearchKeys {
+		return p.d.Fail("too many search keys")
+	}
+	if p.depth++; p.depth > maxSearchDepth {
+		return p.d.Fail("too many search keys in each other")
+	}
+	defer func() { p.depth-- }()
+	if w == nil {
+		return p.unnamed(k)
+	}
+	word, ok := searchWords[string(w)]
+	if !ok {
+		return p.d.Fail("unknown search key")
+	}
+	k.Op = word.op
+	if word.arg == argSystemFlag {
+		k.Text = string(word.flag)
+	}
+	if word.arg != argNone && word.arg != argSystemFlag && (!p.d.MustSP() || !p.argument(k, word.arg)) {
+		return false
+	}
+	if k.Op == SearchAnd { // NEW
+		k.Keys = []SearchKey{{Op: SearchRecent}, {Op: SearchNot, Keys: []SearchKey{{Op: SearchKeyword, Text: string(mail.Seen)}}}}
+	}
+	if word.not {
+		*k = SearchKey{Op: SearchNot, Keys: []SearchKey{*k}}
+	}
+	return true
+}
+
+// unnamed reads sequence-set / "(" search-key *(SP search-key) ")"; RFC 9051 section 9.
+func (p *searchParser) unnamed(k *SearchKey) bool {
+	if p.d.Open() {
+		return p.and(k, searchStart(p.d)) && (p.d.Close() || p.d.Fail(`expected ")" or a search key`))
+	}
+	if !p.d.Next('*') && !p.d.Next('$') && !isNextDigit(p.d) {
+		return p.d.Fail("expected a search key")
+	}
+	k.Op = SearchSeq
+	return mustNumSet(p.d, &k.Set)
+}
+
+func (p *searchParser) argument(k *SearchKey, arg searchArg) bool {
+	d := p.d
+	switch arg {
+	case argString:
+		return d.MustAString(&k.Text)
+	case argFlag:
+		if !d.MustFlag(&k.Text) {
+			return false
+		}
+		k.Text = string(canonicalFlag(k.Text))
+		return true
+	case argHeader:
+		return d.MustAString(&k.Field) && d.MustSP() && d.MustAString(&k.Text)
+	case argNumber:
+		return d.MustNumber64(&k.N)
+	case argSeconds:
+		return d.MustNZNumber64(&k.N)
+	case argDate:
+		return d.MustDate(&k.Day)
+	case argSet:
+		return mustNumSet(d, &k.Set)
+	case argModSeq:
+		return modSeqKey(d, k)
+	case argID:
+		return d.MustAString(&k.Text)
+	case argNot:
+		k.Keys = make([]SearchKey, 1)
+		return p.key(&k.Keys[0], searchStart(d))
+	case argOr:
+		k.Keys = make([]SearchKey, 2)
+		return p.key(&k.Keys[0], searchStart(d)) && d.MustSP() && p.key(&k.Keys[1], searchStart(d))
+	case argNone, argSystemFlag:
+	}
+	return true
+}
+
+// search-modsequence = "MODSEQ" [search-modseq-ext] SP mod-sequence-valzer; search-modseq-ext = SP entry-name SP
+// entry-type-req; RFC 7162 section 7.
+func modSeqKey(d *wire.Decoder, k *SearchKey) bool {
+	if d.Next('"') {
+		if !d.MustString(&k.Field) || !d.MustSP() {
+			return false
+		}
+		switch w := d.MustWord(); string(w) {
+		case "PRIV", "SHARED", "ALL":
+			k.Text = string(w)
+		default:
+			return d.Fail("expected priv, shared or all")
+		}
+		if !d.MustSP() {
+			return false
+		}
+	}
+	return d.MustNumber64(&k.N)
+}
