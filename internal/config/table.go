@@ -80,7 +80,7 @@ func (c *Config) storeSections() []section {
 		{"store", "How mail is kept.", []field{
 			{"handles", number{&c.Store.Handles, 8, 1 << 16}, int64(512),
 				"Accounts that a process keeps open; each costs about 120 KiB and three file descriptors."},
-			{"inline_limit", size{&c.Store.InlineLimit, 0, mib}, "32 KiB",
+			{"inline_limit", size{&c.Store.InlineLimit, kib, mib}, "32 KiB",
 				"Messages up to this size lie in the account's database, larger ones in its segment files."},
 			{"quota", size{&c.Store.Quota, 0, 1 << 50}, "0", "Room of a new account. 0: no limit."},
 			{"quota_messages", number64{&c.Store.QuotaMessages, 0, 1 << 32}, int64(0), "Messages of a new account. 0: no limit."},

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/constance-mail/constance/internal/auth"
+	"github.com/constance-mail/constance/internal/config"
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+func (p *program) purgeCmd() *cobra.Command {
+	after := ""
+	c := &cobra.Command{
+		Use:   "purge [USER]",
+		Short: "Give back the room of expunged messages",
+		Long: `Removes for good what was expunged longer ago than the time of store.purge_after
+in the configuration, for one user or all. The server does it once a day. An
+account that fails does not stop the others.`,
+		Example: "  constance purge\n  constance purge alice --after 0s    # at once",
+		Args:    args(0, 1),
+		RunE: func(c *cobra.Command, a []string) error {
+			return p.with(func(b *backend) error {
+				grace := b.conf.Store.PurgeAfter
+				if after != "" {
+					d, err := config.ParseDuration(after)
+					if err != nil {
+						return &usageError{text: "--after: " + err.Error(), command: c.CommandPath()}
+					}
+					grace = d
+				}
+				users, err := b.selectUsers(c.Context(), a)
+				if err != nil {
+					return err
+				}
+				return p.purge(c.Context(), b, users, time.Now().Add(-grace))
+			})
+		},
+	}
+	c.Flags().StringVar(&after, "after", "", "how long ago messages were expunged, as \"14d\" (default: store.purge_after)")
+	return c
+}
+
+// purgeSum is what a purge did, in JSON.
+type purgeSum struct {
+	Accounts int   `json:"accounts"`
+	Failed   int   `json:"failed"`
+	Messages int64 `json:"messages"`
+	Contents int64 `json:"contents"`
+	Octets   int64 `json:"octets"`
+}
+
+func (p *program) purge(ctx context.Context, b *backend, users []auth.User, before time.Time) error {
+	var sum purgeSum
+	var failures []error
+	for _, u := range users {
+		r, err := b.store.Account(u.Account).Purge(ctx, before)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("purge %s: %w", u.Login, err))
+			sum.Failed++
+			if ctx.Err() != nil {
+				break
+			}
+			continue
+		}
+		sum = add(sum, r)
+	}
+	row := []string{strconv.Itoa(sum.Accounts), strconv.FormatInt(sum.Messages, 10), strconv.FormatInt(sum.Contents, 10), humanSize(sum.Octets)}
+	err := p.table([]string{"ACCOUNTS", "MESSAGES", "CONTENTS", "ROOM"}, [][]string{row}, sum)
+	return errors.Join(append(failures, err)...)
+}
+
+func add(s purgeSum, r mail.PurgeResult) purgeSum {
+	s.Accounts++
+	s.Messages += r.Messages
+	s.Contents += r.Contents
+	s.Octets += r.Octets
+	return s
+}

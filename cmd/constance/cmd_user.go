@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/constance-mail/constance/internal/auth"
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+const userLong = `A user is a login name, a password and the account whose mail it opens. Login
+names are kept in lower case. A message to "name", "name@any.domain" or
+"name+detail@any.domain" is delivered to the user "name", unless there is a user
+of the whole address. A running server sees every change at once.`
+
+func (p *program) userCmd() *cobra.Command {
+	return group("user", "Add, change, remove and list users", userLong,
+		p.userAddCmd(), p.userPasswdCmd(), p.userRemoveCmd(), p.userListCmd(), p.userImportCmd())
+}
+
+const passwordText = `
+The password is asked for on a terminal, read from standard input otherwise
+(its first line), or read from the file of --password-file.`
+
+func (p *program) userAddCmd() *cobra.Command {
+	file := ""
+	c := &cobra.Command{
+		Use:   "add LOGIN",
+		Short: "Add a user",
+		Long:  "Adds a user with a new, empty account.\n" + passwordText,
+		Example: `  constance user add carol
+  constance user add carol < password.txt
+  constance user add carol@example.org --password-file password.txt`,
+		Args: args(1, 1),
+		RunE: func(c *cobra.Command, a []string) error {
+			login, err := auth.CleanLogin(a[0])
+			if err != nil {
+				return err
+			}
+			b, err := p.open()
+			if err != nil {
+				return err
+			}
+			return errors.Join(p.addUser(c.Context(), b, login, file), b.Close())
+		},
+	}
+	c.Flags().StringVar(&file, "password-file", "", "file whose first line is the password")
+	return c
+}
+
+func (p *program) addUser(ctx context.Context, b *backend, login, file string) error {
+	hash, err := p.newHash(b, "Password for "+login, file)
+	if err != nil {
+		return err
+	}
+	err = b.users.Add(ctx, []auth.User{{Login: login, Hash: hash}}, false)
+	if err != nil && mail.KindOf(err) == mail.Exists {
+		return hinted(fmt.Errorf("there is a user %s already", login), "`constance user passwd` changes a password")
+	}
+	return err
+}
+
+// newHash asks for a password and hashes it.
+func (p *program) newHash(b *backend, prompt, file string) (string, error) {
+	password, err := p.readPassword(prompt, file)
+	if err != nil {
+		return "", err
+	}
+	return auth.Hash(b.conf.Auth.Scheme, password)
+}
+
+func (p *program) userPasswdCmd() *cobra.Command {
+	file := ""
+	c := &cobra.Command{
+		Use:     "passwd LOGIN",
+		Short:   "Change a password",
+		Long:    "Changes the password of a user. Sessions that are logged in go on.\n" + passwordText,
+		Example: "  constance user passwd carol",
+		Args:    args(1, 1),
+		RunE: func(c *cobra.Command, a []string) error {
+			return p.with(func(b *backend) error {
+				u, err := b.user(c.Context(), a[0])
+				if err != nil {
+					return err
+				}
+				hash, err := p.newHash(b, "New password for "+u.Login, file)
+				if err != nil {
+					return err
+				}
+				return b.users.SetHash(c.Context(), u.Login, hash)
+			})
+		},
+	}
+	c.Flags().StringVar(&file, "password-file", "", "file whose first line is the password")
+	return c
+}
+
+func (p *program) userRemoveCmd() *cobra.Command {
+	withMail := false
+	c := &cobra.Command{
+		Use:   "remove LOGIN",
+		Short: "Remove a user",
+		Long: `Removes a login name. The mail of its account stays on disk, unless --mail is
+given: then it is gone for good. Two login names can have the same account;
+--mail is refused while another login name has it.`,
+		Example: "  constance user remove carol\n  constance user remove carol --mail",
+		Args:    args(1, 1),
+		RunE: func(c *cobra.Command, a []string) error {
+			return p.with(func(b *backend) error { return b.removeUser(c.Context(), a[0], withMail) })
+		},
+	}
+	c.Flags().BoolVar(&withMail, "mail", false, "delete the account with all its mail, too")
+	return c
+}
+
+func (b *backend) removeUser(ctx context.Context, login string, withMail bool) error {
+	u, err := b.user(ctx, login)
+	if err != nil {
+		return err
+	}
+	if withMail {
+		err := b.users.List(ctx, func(o auth.User) error {
+			if o.Account == u.Account && o.Login != u.Login {
+				return hinted(fmt.Errorf("%s has the same account as %s", o.Login, u.Login), "remove it first, or leave --mail out")
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := b.users.Remove(ctx, u.Login); err != nil || !withMail {
+		return err
+	}
+	return b.store.Remove(ctx, u.Account)
+}
+
+// userRow is a user in JSON.
+type userRow struct {
+	Login    string         `json:"login"`
+	Account  mail.AccountID `json:"account"`
+	Disabled bool           `json:"disabled"`
+}
+
+func (p *program) userListCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "List users",
+		Long:    "Lists all users in the order of their names, each with the account whose mail it opens.",
+		Example: "  constance user list\n  constance user list --json",
+		Args:    args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return p.with(func(b *backend) error {
+				users := []userRow{}
+				var rows [][]string
+				err := b.users.List(c.Context(), func(u auth.User) error {
+					users = append(users, userRow{u.Login, u.Account, u.Disabled})
+					rows = append(rows, []string{u.Login, string(u.Account), yes(u.Disabled)})
+					return nil
+				})
+				if err != nil {
+					return err
+				}
+				return p.table([]string{"LOGIN", "ACCOUNT", "DISABLED"}, rows, users)
+			})
+		},
+	}
+}
+
+// yes is a fact in a table.
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+const importLong = `Adds many users at once, all or none, from lines as in Dovecot's passwd-file:
+
+  login:{SCHEME}hash
+
+FILE or standard input is read. Empty lines and lines that begin with "#" are
+passed over; fields after the second are ignored. Schemes are PLAIN,
+SHA512-CRYPT, SHA256-CRYPT, BLF-CRYPT, ARGON2ID, SSHA, SSHA256, SSHA512 and PBKDF2,
+with an optional suffix .b64 or .hex for the encoding. Nothing is hashed anew, so
+that people keep their passwords and 20,000 users take seconds.`
+
+func (p *program) userImportCmd() *cobra.Command {
+	replace := false
+	c := &cobra.Command{
+		Use:   "import [FILE]",
+		Short: "Add many users from a passwd-file",
+		Long:  importLong,
+		Example: `  constance user import /etc/dovecot/users
+  printf 'carol:{PLAIN}secret\n' | constance user import`,
+		Args: args(0, 1),
+		RunE: func(c *cobra.Command, a []string) error {
+			in, name := p.stdin, "standard input"
+			if len(a) == 1 && a[0] != "-" {
+				f, err := os.Open(a[0])
+				if err != nil {
+					return err
+				}
+				defer f.Close()
+				in, name = f, a[0]
+			}
+			var users []auth.User
+			err := auth.ReadPasswdFile(in, func(_ int, u auth.User) error {
+				users = append(users, u)
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			b, err := p.open()
+			if err != nil {
+				return err
+			}
+			return errors.Join(p.importUsers(c.Context(), b, users, replace), b.Close())
+		},
+	}
+	c.Flags().BoolVar(&replace, "replace", false, "give users that exist already the new hash instead of refusing the import")
+	return c
+}
+
+func (p *program) importUsers(ctx context.Context, b *backend, users []auth.User, replace bool) error {
+	err := b.users.Add(ctx, users, replace)
+	var e *mail.Error
+	if errors.As(err, &e) && e.Kind == mail.Exists {
+		return hinted(fmt.Errorf("there is a user %s already; nobody was added", e.Item), "--replace gives existing users the new hash")
+	}
+	if err != nil {
+		return err
+	}
+	return p.table([]string{"IMPORTED"}, [][]string{{fmt.Sprint(len(users))}}, map[string]int{"imported": len(users)})
+}

@@ -1,0 +1,23 @@
+// Command constance is the whole of Constance: the server (serve, master), its services (imapd, lmtpd, httpd, started by a
+// master) and the admin's verbs (user, mailbox, deliver, verify, purge, status, config). One file per verb.
+//
+// Messages go to standard error as "constance: what: why", lower case, no full stop. A line "constance: hint: ..."
+// follows if the reader can act on it. Exit 0 done, 1 failed, 2 wrong usage, 75 try later, 78 wrong configuration.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	p := &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	os.Exit(p.run(context.Background(), os.Args[1:]))
+}
+
+// interruptible is ctx until the first SIGINT or SIGTERM.
+func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+}

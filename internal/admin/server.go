@@ -1,0 +1,199 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Options say what a process tells of itself. Functions are called from any goroutine; each may be nil.
+type Options struct {
+	Service  string // letters and digits: part of the socket's name
+	Status   func() Status
+	Sessions func() []Session
+	Metrics  http.Handler
+	Log      *slog.Logger // nil: none
+}
+
+// Server answers on one socket.
+type Server struct {
+	http    http.Server
+	path    string
+	started time.Time
+	opts    Options
+	done    chan struct{} // closed when the goroutine that serves has ended
+}
+
+// Listen makes the socket in dir (created if it is missing) and answers in a goroutine until Close. Sockets of processes
+// that are gone are removed on the way.
+func Listen(dir string, o Options) (*Server, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	sweep(dir)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{path: filepath.Join(dir, o.Service+"."+strconv.Itoa(os.Getpid())+".sock"), started: time.Now(), opts: o,
+		done: make(chan struct{})}
+	l, err := listenUnix(s.path)
+	if err != nil {
+		return nil, fmt.Errorf("admin socket: %w", err)
+	}
+	s.http = http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
+	go func() {
+		defer close(s.done)
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			o.Log.Error("admin socket", "err", err)
+		}
+	}()
+	return s, nil
+}
+
+// Close ends what runs after at most a second and removes the socket.
+func (s *Server) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = s.http.Close()
+	}
+	<-s.done
+	if e := os.Remove(s.path); !errors.Is(e, os.ErrNotExist) {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+func (s *Server) handler() http.Handler {
+	m := http.NewServeMux()
+	m.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.status()) })
+	m.HandleFunc("GET /sessions", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.sessions()) })
+	m.HandleFunc("GET /stacks", stacks)
+	if s.opts.Metrics != nil {
+		m.Handle("GET /metrics", s.opts.Metrics)
+	}
+	m.HandleFunc("GET /debug/pprof/", pprof.Index)
+	m.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	m.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return m
+}
+
+func (s *Server) status() Status {
+	var out Status
+	if s.opts.Status != nil {
+		out = s.opts.Status()
+	}
+	out.Service, out.PID, out.Started = s.opts.Service, os.Getpid(), s.started
+	return out
+}
+
+func (s *Server) sessions() []Session {
+	out := []Session{}
+	if s.opts.Sessions != nil {
+		out = append(out, s.opts.Sessions()...)
+	}
+	for i := range out {
+		out[i].Service, out[i].PID = s.opts.Service, os.Getpid()
+	}
+	return out
+}
+
+func (s *Server) answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		s.opts.Log.Debug("admin answer", "err", err)
+	}
+}
+
+// maxStacks bounds the text of all stacks, in octets.
+const maxStacks = 64 << 20
+
+// stacks writes the stacks of all goroutines.
+func stacks(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	buf := make([]byte, 1<<20)
+	for {
+		n := runtime.Stack(buf, true)
+		if n < len(buf) || len(buf) >= maxStacks {
+			_, _ = w.Write(buf[:n]) // whoever asked has gone
+			return
+		}
+		buf = make([]byte, 2*len(buf))
+	}
+}
+
+// sweep removes the sockets of processes that are gone.
+func sweep(dir string) {
+	for _, path := range sockets(dir) {
+		if pid := pidOf(path); pid > 0 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			_ = os.Remove(path) // somebody else may have been faster
+		}
+	}
+}
+
+// sockets are the paths of all sockets in dir.
+func sockets(dir string) []string {
+	paths, err := filepath.Glob(filepath.Join(escapeGlob(dir), "*.sock"))
+	if err != nil {
+		return nil // not reached: the pattern is escaped
+	}
+	return paths
+}
+
+func escapeGlob(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(s)
+}
+
+// pidOf is the process of a socket, 0 if its name tells none.
+func pidOf(path string) int {
+	name := strings.TrimSuffix(filepath.Base(path), ".sock")
+	pid, err := strconv.Atoi(name[strings.LastIndexByte(name, '.')+1:])
+	if err != nil {
+		return 0
+	}
+	return pid
+}
+
+// A unix socket's address has room for 107 octets, a data directory may have a longer name: so it is reached through
+// the descriptor of its directory.
+func viaDir(path string) (short string, done func(), err error) {
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return "", nil, err
+	}
+	return "/proc/self/fd/" + strconv.Itoa(int(d.Fd())) + "/" + filepath.Base(path), func() { d.Close() }, nil
+}
+
+func listenUnix(path string) (net.Listener, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	short, done, err := viaDir(path)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false) // by then the short name means something else
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
