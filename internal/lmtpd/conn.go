@@ -39,6 +39,9 @@ type conn struct {
 	chunk  int64  // octets of a BDAT chunk that are still to come
 	inData bool   // a transaction's content is being read: a stop waits for its end
 	ended  bool   // after DATA: the next Read is the end that go-smtp waits for
+	bdat   bool   // the line given last was a BDAT
+	broken bool   // a series of BDATs was broken off: no more commands
+	settle func() // waits until go-smtp's helper for a BDAT has looked at what the next command may change
 	octets int64  // read from the socket
 
 	mu  sync.Mutex // guards what follows
@@ -56,6 +59,10 @@ func (c *conn) stop() {
 
 // Read gives go-smtp the next command line, or the octets of a BDAT chunk, or the end of a DATA.
 func (c *conn) Read(p []byte) (int, error) {
+	if c.bdat {
+		c.bdat = false
+		c.settle()
+	}
 	switch {
 	case c.ended:
 		c.ended = false
@@ -69,7 +76,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	if err != nil {
 		return 0, c.refuse(err)
 	}
-	c.chunk = chunkSize(line)
+	c.chunk, c.bdat = chunkSize(line)
 	return copy(p, line), nil
 }
 
@@ -78,6 +85,9 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) line() ([]byte, error) {
 	if c.stopping.Load() {
 		return nil, errStopping
+	}
+	if c.broken {
+		return nil, errBroken
 	}
 	tooLong, seen := false, 0
 	for {
@@ -102,22 +112,19 @@ func (c *conn) line() ([]byte, error) {
 	}
 }
 
-// chunkSize is how many octets go-smtp reads after this line because it is a BDAT, which it does for every one that is well formed, whether
-// it accepts the chunk or not. RFC 3030 section 2.
-func chunkSize(line []byte) int64 {
+// chunkSize is how many octets go-smtp reads after this line if it is a well-formed BDAT, whether it accepts the chunk or not.
+// RFC 3030 section 2.
+func chunkSize(line []byte) (n int64, isBDAT bool) {
 	s := strings.TrimRight(string(line[:min(len(line), 64)]), "\r\n")
 	if len(s) < 6 || !strings.EqualFold(s[:5], "BDAT ") {
-		return 0
+		return 0, false
 	}
 	args := strings.Fields(s[5:])
 	if len(args) == 0 || len(args) > 2 || len(args) == 2 && !strings.EqualFold(args[1], "LAST") {
-		return 0
+		return 0, false
 	}
-	n, err := strconv.ParseUint(args[0], 10, 32)
-	if err != nil {
-		return 0
-	}
-	return int64(n)
+	u, err := strconv.ParseUint(args[0], 10, 32)
+	return int64(u), err == nil
 }
 
 func (c *conn) readChunk(p []byte) (int, error) {
@@ -141,6 +148,7 @@ func (c *conn) readChunk(p []byte) (int, error) {
 
 var (
 	errStopping = errors.New("server is stopping")
+	errBroken   = errors.New("transfer in chunks broken off")
 	errFlood    = errors.New("far more octets than a message may have")
 )
 
@@ -153,6 +161,8 @@ func (c *conn) refuse(err error) error {
 		reply = "421 4.3.2 " + c.opts.Hostname + " is shutting down\r\n"
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		reply = "421 4.4.2 " + c.opts.Hostname + " waited too long\r\n"
+	case errors.Is(err, errBroken):
+		reply = "421 4.5.0 " + c.opts.Hostname + " transfer was broken off\r\n"
 	case errors.Is(err, errFlood):
 		reply = "421 5.3.4 " + c.opts.Hostname + " message far too large\r\n"
 	}

@@ -121,7 +121,7 @@ func (s *Server) Serve(ctx context.Context, nc net.Conn) {
 	start := time.Now()
 	ses := &session{srv: s, remote: remoteOf(nc)}
 	c, release := newConn(ctx, nc, &s.opts, &ses.slot)
-	ses.conn = c
+	ses.conn, c.settle = c, ses.settle
 	ses.slot.Enter(wait.Working)
 	// The deliveries of what was received outlive a stop of the server.
 	ses.ctx = context.WithoutCancel(ctx)

@@ -451,9 +451,11 @@ func TestChunks(t *testing.T) {
 	if got := w.mails("a", "INBOX"); len(got) != 1 || w.body(got[0], "s@x", "alice@x") != ".\r\nQUIT\r\nDATA\x00\r\n." {
 		t.Errorf("got %q", got)
 	}
-	// a transfer that was begun and given up leaves nothing
+	// a transfer that was begun and given up leaves nothing, not even the connection
 	w.send("MAIL FROM:<s@x>\r\nRCPT TO:<bob@x>\r\nBDAT 3\r\nabcMAIL FROM:<a@b>\r\nDATA\r\nRSET\r\nNOOP\r\n")
-	w.expect("250", "250", "250", "502", "502", "250", "250 2.0.0")
+	w.expect("250", "250", "250", "502", "502", "250", "421 4.5.0")
+	io.Copy(io.Discard, w.r)
+	<-w.done
 	if n := len(w.mails("b", "INBOX")); n != 0 {
 		t.Errorf("%d stored", n)
 	}

@@ -43,6 +43,9 @@ type transaction struct {
 	from  string
 	size  int64 // as announced by MAIL SIZE=, 0 unknown
 	rcpts []deliver.Recipient
+
+	begun chan struct{} // closed by LMTPData
+	ended bool          // the content came to its end; guarded by session.mu
 }
 
 // maxPath is how many octets an address can have: more than RFC 5321 section 4.5.3.1.3 allows, since some use more.
@@ -56,7 +59,7 @@ func (s *session) Mail(from string, o *smtp.MailOptions) error {
 	if err := checkAddress(from, o.UTF8); err != nil && from != "" {
 		return err
 	}
-	s.begin(&transaction{utf8: o.UTF8, from: from, size: o.Size})
+	s.begin(&transaction{utf8: o.UTF8, from: from, size: o.Size, begun: make(chan struct{})})
 	// From here to Reset the limit is ours: go-smtp refuses a message of just the limit, and the last chunk of a BDAT with one
 	// reply for all recipients.
 	s.proto.MaxMessageBytes = 0
@@ -147,7 +150,9 @@ func (s *session) LMTPData(r io.Reader, replies smtp.StatusCollector) error {
 	defer s.data.Done()
 	spool := s.srv.opts.Deliverer.NewSpool()
 	defer spool.Close() // of a file without a name nothing is left to fail
-	if err := s.receive(spool, r); err != nil {
+	err := s.receive(spool, r)
+	s.endOf(tx, err)
+	if err != nil {
 		s.counted(0, 0, 1)
 		return status(err)
 	}
@@ -185,7 +190,9 @@ func (s *session) receive(spool *deliver.Spool, r io.Reader) error {
 	}
 	_, err := io.Copy(sinkWriter(sink), r)
 	if err != nil {
-		_, _ = io.Copy(io.Discard, r) // err is the first error, and the one that counts
+		if _, e := io.Copy(io.Discard, r); errors.Is(e, smtp.ErrDataReset) {
+			return e
+		}
 	}
 	return err
 }
@@ -209,19 +216,45 @@ func (s *session) trace(tx *transaction) *deliver.Trace {
 		Time: time.Now()}
 }
 
-// Reset implements smtp.Session: the transaction is over.
+// Reset implements smtp.Session: the transaction is over. One in the middle of a series of BDATs ends the connection, too:
+// go-smtp's helper may give its outcome to the next transaction (its send to Conn.dataResult is not synchronized).
 func (s *session) Reset() {
-	s.begin(nil)
+	if s.begin(nil) {
+		s.conn.broken = true
+	}
 	s.proto.MaxMessageBytes = s.srv.opts.MaxSize
 }
 
 // Logout implements smtp.Session.
 func (s *session) Logout() error { return nil }
 
-func (s *session) begin(tx *transaction) {
+// begin makes tx the transaction and tells whether that cut off another one in its content.
+func (s *session) begin(tx *transaction) (cut bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.tx != nil {
+		select {
+		case <-s.tx.begun:
+			cut = !s.tx.ended
+		default:
+		}
+	}
 	s.tx = tx
+	return cut
+}
+
+// settle waits for the begin of the LMTPData that a BDAT starts, if it is not refused for want of recipients.
+func (s *session) settle() {
+	if s.tx != nil && len(s.tx.rcpts) > 0 { // s.tx changes only in the calling goroutine
+		<-s.tx.begun
+	}
+}
+
+// endOf notes that the content of tx came to its end, whether it could be kept or not.
+func (s *session) endOf(tx *transaction, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx.ended = !errors.Is(err, smtp.ErrDataReset)
 }
 
 // enter is the transaction for an LMTPData that begins, nil if it is too late for it.
@@ -232,6 +265,7 @@ func (s *session) enter() *transaction {
 		return nil
 	}
 	s.data.Add(1)
+	close(s.tx.begun)
 	return s.tx
 }
 
