@@ -8,20 +8,13 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// A FETCH response is AppendFetchStart, items with a space between two, AppendFetchEnd: see AppendFetchSP.
+// A FETCH response is AppendFetchStart, items AppendFetchEnd. Who calls puts a space between two items: what
+// was appended before may be flushed already, or end in a literal.
 
 // AppendFetchStart appends the start of the FETCH response of the message with number n. RFC 9051 section 7.5.2.
 func AppendFetchStart(b []byte, n uint32) []byte {
 	b = strconv.AppendUint(append(b, "* "...), uint64(n), 10)
 	return append(b, " FETCH ("...)
-}
-
-// AppendFetchSP appends the space between two items, none after the parenthesis of AppendFetchStart. b ends in one or in an item.
-func AppendFetchSP(b []byte) []byte {
-	if b[len(b)-1] == '(' {
-		return b
-	}
-	return append(b, ' ')
 }
 
 // AppendFetchEnd ends a FETCH response.

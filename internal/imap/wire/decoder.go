@@ -12,6 +12,7 @@ package wire
 import (
 	"errors"
 	"io"
+	"math"
 	"strconv"
 	"sync"
 )
@@ -311,9 +312,12 @@ func (d *Decoder) discard(left *int64) bool {
 	return true
 }
 
+// tailSize is how much of a line's end is looked at, octets.
+const tailSize = 24
+
 // skipLine passes over the rest of a line; lit is pending if it ended with the announcement of a literal.
 func (d *Decoder) skipLine(left *int64) bool {
-	var tail [24]byte // the end of the line before its LF; an announcement is shorter
+	var tail [tailSize]byte // the end of the line before its LF; a longer announcement is too big whatever it says
 	n := 0
 	for ; *left > 0; *left-- {
 		if d.r == d.w && !d.fill() {
@@ -339,17 +343,23 @@ func (d *Decoder) skipLine(left *int64) bool {
 // announced reads the announcement of a literal at the end of a line.
 func announced(tail []byte) literal {
 	n := len(tail)
-	if n == 0 || tail[n-1] != '\r' {
+	if n < 2 || tail[n-1] != '\r' || tail[n-2] != '}' {
 		return literal{}
 	}
-	for i := n - 1; i >= 0; i-- {
-		if tail[i] == '{' {
-			size, plus, _, ok := literalHeader(tail[i : n-1])
-			if !ok {
-				return literal{}
-			}
-			return literal{pending: true, size: size, sync: !plus}
-		}
+	plus := n > 2 && tail[n-3] == '+'
+	i := n - 3
+	if plus {
+		i--
 	}
-	return literal{}
+	for i >= 0 && '0' <= tail[i] && tail[i] <= '9' {
+		i--
+	}
+	if i < 0 { // nothing else, or digits only back to where nobody looks
+		return literal{pending: n == tailSize, size: math.MaxInt64, sync: !plus}
+	}
+	if tail[i] != '{' {
+		return literal{}
+	}
+	size, plus, _, ok := literalHeader(tail[i : n-1])
+	return literal{pending: ok, size: size, sync: !plus}
 }
