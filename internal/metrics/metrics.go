@@ -1,0 +1,119 @@
+// Package metrics counts what a process does, for Prometheus. Each process has one Set with a registry of its own; the
+// engines know nothing of it: the program calls its methods from their events. Merge makes one exposition of those of all
+// processes.
+//
+// All names begin with constance_; times are seconds, sizes octets. Labels have few values by construction: a command's
+// name only if the server has such a command, an outcome out of a handful, never a user or an address.
+package metrics
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/constance-mail/constance/internal/wait"
+)
+
+// Set is the metrics of one process. Safe for any goroutine.
+type Set struct {
+	registry *prometheus.Registry
+
+	sessions   *prometheus.CounterVec   // by end
+	octets     *prometheus.CounterVec   // by direction
+	logins     *prometheus.CounterVec   // by outcome
+	commands   *prometheus.HistogramVec // by command
+	outcomes   *prometheus.CounterVec   // by command and outcome
+	deliveries *prometheus.HistogramVec // by outcome
+	rejected   *prometheus.CounterVec   // by reason
+	waits      *prometheus.CounterVec   // seconds by state
+}
+
+// Direction is which way octets go, seen from the server.
+type Direction string
+
+// The directions.
+const (
+	In  Direction = "in"
+	Out Direction = "out"
+)
+
+// fast are the bounds of histograms of what should take milliseconds, in seconds.
+var fast = []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+// New makes the metrics of a process. Goroutines, memory and descriptors of the process come with it.
+func New() *Set {
+	s := &Set{registry: prometheus.NewRegistry()}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		s.registry.MustRegister(c)
+		return c
+	}
+	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: fast}, labels)
+		s.registry.MustRegister(h)
+		return h
+	}
+	s.sessions = counter("constance_sessions_total", "Sessions that ended, by how.", "end")
+	s.octets = counter("constance_session_octets_total", "Octets of sessions that ended, before TLS.", "direction")
+	s.logins = counter("constance_logins_total", "Attempts to log in, by outcome.", "outcome")
+	s.commands = histogram("constance_imap_command_seconds", "From a command's first octet to the end of its answer.", "command")
+	s.outcomes = counter("constance_imap_commands_total", "Commands by tagged answer.", "command", "outcome")
+	s.deliveries = histogram("constance_delivery_seconds", "Delivery to one recipient, by outcome (ok or the kind of error).", "outcome")
+	s.rejected = counter("constance_rejected_recipients_total", "Recipients refused before the message came, by kind of error.", "reason")
+	s.waits = counter("constance_session_wait_seconds_total", "What sessions that ended spent their time on.", "state")
+	s.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return s
+}
+
+// Handler writes the metrics as text.
+func (s *Set) Handler() http.Handler {
+	return promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{})
+}
+
+// Register adds a collector of somebody else. Two of the same name are our bug.
+func (s *Set) Register(c prometheus.Collector) { s.registry.MustRegister(c) }
+
+// Gauge adds a number that is read when it is asked for.
+func (s *Set) Gauge(name, help string, read func() float64) {
+	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+}
+
+// Counter adds a number that only grows and is read when it is asked for.
+func (s *Set) Counter(name, help string, read func() float64) {
+	s.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, read))
+}
+
+// SessionEnd counts a session that ended with what it did.
+func (s *Set) SessionEnd(end string, in, out int64, spent *wait.Times) {
+	s.sessions.WithLabelValues(end).Inc()
+	s.octets.WithLabelValues(string(In)).Add(float64(in))
+	s.octets.WithLabelValues(string(Out)).Add(float64(out))
+	for state, d := range spent {
+		if d > 0 {
+			s.waits.WithLabelValues(wait.State(state).String()).Add(d.Seconds())
+		}
+	}
+}
+
+// Command counts an IMAP command.
+func (s *Set) Command(name, outcome string, d time.Duration) {
+	s.commands.WithLabelValues(name).Observe(d.Seconds())
+	s.outcomes.WithLabelValues(name, outcome).Inc()
+}
+
+// Login counts an attempt to log in.
+func (s *Set) Login(outcome string) { s.logins.WithLabelValues(outcome).Inc() }
+
+// Delivery counts a delivery to one recipient.
+func (s *Set) Delivery(outcome string, d time.Duration) {
+	s.deliveries.WithLabelValues(outcome).Observe(d.Seconds())
+}
+
+// Rejected counts a recipient that was refused.
+func (s *Set) Rejected(reason string) { s.rejected.WithLabelValues(reason).Inc() }
