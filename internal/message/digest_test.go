@@ -60,21 +60,21 @@ epilogue
 func TestStructureOfNested(t *testing.T) {
 	d := mustDigest(t, crlf(nested))
 	want := `(("TEXT" "PLAIN" ("CHARSET" "US-ASCII") NIL NIL "7BIT" 9 0 NIL NIL NIL NIL)` +
-		`("message" "rfc822" NIL NIL NIL "7BIT" 261 14 (NIL "inner" ((NIL NIL "a" "b.example")) ` +
+		`("message" "rfc822" NIL NIL NIL "7BIT" 261 (NIL "inner" ((NIL NIL "a" "b.example")) ` +
 		`((NIL NIL "a" "b.example")) ((NIL NIL "a" "b.example")) NIL NIL NIL NIL NIL) ` +
 		`(("text" "plain" ("charset" "utf-8") NIL NIL "7BIT" 5 0 NIL NIL NIL NIL)` +
 		`("text" "html" NIL NIL NIL "quoted-printable" 14 0 NIL NIL NIL NIL) "alternative" ("boundary" "in ner") NIL NIL NIL) ` +
-		`14 NIL NIL NIL NIL)` +
+		`13 NIL NIL NIL NIL)` +
 		`("application" "pdf" ("name" "a.pdf") NIL NIL "base64" 8 NIL ("attachment" ("filename" "a.pdf")) NIL NIL)` +
 		` "mixed" ("boundary" "outer") NIL NIL NIL)`
 	if got := string(d.BodyStructure); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	wantBody := `(("TEXT" "PLAIN" ("CHARSET" "US-ASCII") NIL NIL "7BIT" 9 0)` +
-		`("message" "rfc822" NIL NIL NIL "7BIT" 261 14 (NIL "inner" ((NIL NIL "a" "b.example")) ` +
+		`("message" "rfc822" NIL NIL NIL "7BIT" 261 (NIL "inner" ((NIL NIL "a" "b.example")) ` +
 		`((NIL NIL "a" "b.example")) ((NIL NIL "a" "b.example")) NIL NIL NIL NIL NIL) ` +
 		`(("text" "plain" ("charset" "utf-8") NIL NIL "7BIT" 5 0)` +
-		`("text" "html" NIL NIL NIL "quoted-printable" 14 0) "alternative") 14)` +
+		`("text" "html" NIL NIL NIL "quoted-printable" 14 0) "alternative") 13)` +
 		`("application" "pdf" ("name" "a.pdf") NIL NIL "base64" 8) "mixed")`
 	if got := string(AppendBody(nil, d.BodyStructure)); got != wantBody {
 		t.Errorf("got  %s\nwant %s", got, wantBody)

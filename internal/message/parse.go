@@ -42,6 +42,7 @@ type parser struct {
 	wire       []byte
 
 	// Work space of the header that is being read.
+	floor     int64 // where the last header ended: no body around it ends before
 	head      header
 	params    []param
 	addresses []address
@@ -83,6 +84,7 @@ func (p *parser) entity(n int32, as role, depth int) ending {
 		p.skipHeader(p.boundaries)
 	}
 	p.nodes[n].head = Extent{start, p.offset() - start}
+	p.floor = p.offset()
 	bodyStart, before := p.offset(), p.lines
 	var e ending
 	switch p.nodes[n].kind {
@@ -99,9 +101,9 @@ func (p *parser) entity(n int32, as role, depth int) ending {
 	return e
 }
 
-// close sets where a body ended. A boundary right after the header leaves it empty.
+// close sets where a body ended. A boundary right after a header leaves it empty: that line end stays the header's.
 func (p *parser) close(n int32, start, lines int64, e ending) {
-	p.nodes[n].body = Extent{start, max(0, e.at-start)}
+	p.nodes[n].body = Extent{start, max(start, p.floor, e.at) - start}
 	p.nodes[n].lines = max(0, e.lines-lines)
 }
 

@@ -94,7 +94,7 @@ func (s *scanner) skipLine() {
 			return
 		}
 		s.pos = s.end
-		if !s.fill(s.pos) {
+		if !s.fill(max(0, s.pos-1)) {
 			return
 		}
 	}
@@ -102,7 +102,7 @@ func (s *scanner) skipLine() {
 
 // ending is where and why a body ended.
 type ending struct {
-	at    int64 // offset; the line end before a boundary is not the body's
+	at    int64 // offset; the line end before a boundary is not the body's, and may be that of a header before it
 	lines int64 // '\n' before at
 	level int   // of the boundary among those open, -1 at the end of the message
 	last  bool  // it was a closing boundary
@@ -115,6 +115,12 @@ func (s *scanner) body(boundaries [][]byte) ending {
 	}
 	if level, last := s.boundary(boundaries); level >= 0 {
 		e := ending{s.offset(), s.lines, level, last}
+		if s.pos > 0 && s.buf[s.pos-1] == '\n' {
+			e.at, e.lines = e.at-1, e.lines-1
+			if s.pos > 1 && s.buf[s.pos-2] == '\r' {
+				e.at--
+			}
+		}
 		s.skipLine()
 		return e
 	}
@@ -160,7 +166,7 @@ func (s *scanner) rest() ending {
 // boundary is which of the open boundaries the line at pos is, -1 for none. The longest wins: one may begin like
 // another. Text may follow it. RFC 2046 section 5.1.1.
 func (s *scanner) boundary(open [][]byte) (level int, last bool) {
-	n := s.line(s.base+int64(max(0, s.pos-1)), maxBoundary+8)
+	n := s.line(s.base+int64(max(0, s.pos-2)), maxBoundary+8)
 	line, ok := bytes.CutPrefix(s.buf[s.pos:s.pos+n], []byte("--"))
 	level = -1
 	if !ok {

@@ -1,4 +1,3 @@
-// Package message reads RFC 5322 and MIME messages as offsets into their stored octets.
 package message
 
 // Specifier says what of a message or part a Section means. RFC 9051 section 6.4.5.1.
