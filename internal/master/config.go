@@ -1,0 +1,155 @@
+// Package master runs worker processes: it listens, starts workers when they are wanted, knows which are ready by what they
+// say and what the kernel says, replaces those that end, and ends them all. It never accepts a connection and knows
+// nothing of mail. What to do is decided by package core; this package does it and turns what happens outside into
+// events for it.
+//
+// One goroutine owns all state and runs the loop in loop.go. Every source of events has its own bounded place in the inbox and gets
+// a bounded share of each round, so that none can starve another, and every stage of a round is timed.
+package master
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"syscall"
+	"time"
+)
+
+// Service is a program that gets a listening socket on descriptor 4 and its status channel on descriptor 3.
+type Service struct {
+	Name        string
+	Argv        []string // Argv[0] is given to the program as it is
+	Path        string   // the executable; default Argv[0]
+	Env         []string // added to the master's environment
+	Listen      []string // host:port, port, [host]:port, unix:/path or /path; each address a listener of its own
+	Proto       string   // tcp (default), tcp4, tcp6, udp, udp4, udp6
+	Prefork     int      // READY workers wanted for each address
+	MaxChild    int      // most workers for each address; 0 = no bound
+	MaxForkRate int      // forks per second for each address; 0 = no bound
+	MaxFDs      int      // soft limit of descriptors; 0 = the master's
+	Babysit     bool     // at least one worker, at most 10 forks per second unless MaxForkRate says more
+	Daemon      bool     // no listener; one process that is started again whenever it ends
+	DrainOver   bool     // workers that drain do not count towards MaxChild, up to twice MaxChild in all
+
+	// Life asks workers of ours for a sign of life so often; 0 = none, as every other program wants it.
+	Life time.Duration
+}
+
+// Event is a command, run at the start or by a schedule.
+type Event struct {
+	Name   string
+	Argv   []string
+	Path   string // the executable; default Argv[0]
+	Env    []string
+	Period time.Duration // between runs, the first at once; not used at the start
+}
+
+// Config is all that a master needs to know. Zero values mean the defaults.
+type Config struct {
+	Start    []Event // run to the end one after the other, before anything listens
+	Services []Service
+	Events   []Event
+
+	Backlog         int                 // of listen(2); default 4096, as far as the kernel allows
+	TOS             int                 // IP type of service of the listeners; 0 = the system's
+	BindErrorsFatal bool                // at the start the first address that cannot be had ends the master (exit 69)
+	Grace           time.Duration       // from SIGTERM to SIGKILL at the end; default 20 s
+	Stuck           time.Duration       // a client may wait so long though a worker is READY; default 1 s
+	Stall           time.Duration       // a longer round of the loop is logged; default 250 ms
+	Credential      *syscall.Credential // of the children, but those of Start; nil = the master's
+	Output          *os.File            // standard output and error of the children; nil = /dev/null
+	Log             *slog.Logger        // nil = nothing is logged
+
+	// Load gives the configuration anew at SIGHUP; only Services, Events, Grace and Stuck of it matter. If it fails, nothing
+	// changes. nil: the same again, which replaces the workers.
+	Load func(context.Context) (Config, error)
+	// Ready is called once, when all listeners are open and the first workers are being started. May be nil.
+	Ready func()
+	// Signals is used instead of the process's own signals if not nil.
+	Signals <-chan os.Signal
+}
+
+// Exit codes of sysexits that a master ends with.
+const (
+	ExitUnavailable = 69 // EX_UNAVAILABLE: an address cannot be had
+	ExitOS          = 71 // EX_OSERR: pid file, descriptors
+	ExitTempFail    = 75 // EX_TEMPFAIL: another master is starting
+	ExitConfig      = 78 // EX_CONFIG
+)
+
+// Error is why a master ended, with its exit code.
+type Error struct {
+	Code int
+	Err  error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap is the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+func (c *Config) setDefaults() {
+	if c.Backlog <= 0 {
+		c.Backlog = 4096
+	}
+	if c.Grace <= 0 {
+		c.Grace = 20 * time.Second
+	}
+	if c.Stuck <= 0 {
+		c.Stuck = time.Second
+	}
+	if c.Stall <= 0 {
+		c.Stall = 250 * time.Millisecond
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// check finds what can never work, before anything is touched.
+func (c *Config) check() error {
+	seen := map[string]bool{}
+	for _, s := range c.Services {
+		switch {
+		case s.Name == "":
+			return fmt.Errorf("a service without a name")
+		case seen[s.Name]:
+			return fmt.Errorf("multiple entries for service '%s'", s.Name)
+		case len(s.Argv) == 0 || !s.Daemon && len(s.Listen) == 0:
+			return fmt.Errorf("unable to find command or port for service '%s'", s.Name)
+		}
+		seen[s.Name] = true
+		if err := executable(path(s.Path, s.Argv)); err != nil {
+			return fmt.Errorf("cannot find executable for service '%s': %w", s.Name, err)
+		}
+	}
+	for _, e := range c.Events {
+		if len(e.Argv) == 0 {
+			return fmt.Errorf("unable to find command or port for event '%s'", e.Name)
+		}
+		if err := executable(path(e.Path, e.Argv)); err != nil {
+			return fmt.Errorf("cannot find executable for event '%s': %w", e.Name, err)
+		}
+	}
+	return nil
+}
+
+func path(path string, argv []string) string {
+	if path == "" {
+		return argv[0]
+	}
+	return path
+}
+
+// executable: a regular file that its owner may execute.
+func executable(path string) error {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !fi.Mode().IsRegular() || fi.Mode()&0o100 == 0 {
+		return fmt.Errorf("%s is not an executable file", path)
+	}
+	return nil
+}

@@ -1,0 +1,242 @@
+package core
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/constance-mail/constance/internal/service"
+)
+
+// Class is what a child counts as. Each child is in exactly one, which setClass alone changes.
+type Class uint8
+
+// The classes.
+const (
+	Ready    Class = iota // may accept a connection; also from the moment its start was decided
+	Busy                  // has no room for another
+	Draining              // was told to finish
+	Gone                  // has ended
+	classes
+)
+
+var classNames = [...]string{Ready: "ready", Busy: "busy", Draining: "draining", Gone: "gone"}
+
+func (c Class) String() string { return classNames[c] }
+
+// child is a worker, a daemon or a run of a job.
+type child struct {
+	id       ChildID
+	inst     *inst // nil for a job
+	job      *job
+	at       int // index in inst.kids
+	pid      int // 0 until Spawned
+	born     time.Duration
+	class    Class
+	busy     bool // what its messages say, whatever its class
+	spoke    bool // it said something valid: it got as far as serving
+	told     bool // it was told to end: its end is no failure
+	termed   bool // SIGTERM was sent
+	exited   bool
+	eof      bool
+	status   syscall.WaitStatus
+	exitedAt time.Duration
+	since    time.Duration // of class
+	life     time.Duration // last sign of life, 0 = never
+	active   int           // connections, by the sign of life
+	conns    int           // accepted, by its messages
+	odd      int           // messages that mean nothing
+}
+
+// setClass is the only place where a child's class and an instance's numbers change.
+func (s *State) setClass(c *child, to Class) {
+	if c.class == to {
+		return
+	}
+	if i := c.inst; i != nil {
+		if !s.cheat.LeakCounter || to != Gone {
+			i.count[c.class]--
+		}
+		i.count[to]++
+		if to == Ready {
+			i.lastProgress = s.now
+		}
+	}
+	c.class, c.since = to, s.now
+}
+
+// newChild enters a child into the table: READY at once, as in Cyrus, since a worker says nothing when it starts.
+func (s *State) newChild(i *inst, j *job) *child {
+	s.lastKid++
+	c := &child{id: s.lastKid, inst: i, job: j, born: s.now, since: s.now, class: Ready}
+	c.eof = i == nil || i.Daemon // no status channel
+	s.children[c.id] = c
+	if i != nil {
+		c.at = len(i.kids)
+		i.kids = append(i.kids, c)
+		i.count[Ready]++
+		i.starting++
+		i.forks++
+	} else {
+		j.running = c
+	}
+	return c
+}
+
+// remove takes a child out of the table. It must be Gone.
+func (s *State) remove(c *child) {
+	delete(s.children, c.id)
+	if i := c.inst; i != nil {
+		i.count[Gone]--
+		last := len(i.kids) - 1
+		i.kids[c.at] = i.kids[last]
+		i.kids[c.at].at = c.at
+		i.kids[last] = nil
+		i.kids = i.kids[:last]
+		s.forgetInst(i)
+	} else if c.job.running == c {
+		c.job.running = nil
+	}
+	s.act(Action{Op: OpForget, Child: c.id})
+}
+
+func (s *State) spawned(c *child, pid int) {
+	if c.pid != 0 || c.exited {
+		return
+	}
+	c.pid = pid
+	if i := c.inst; i != nil {
+		i.starting--
+		i.forkFails = 0
+	}
+	switch {
+	case s.killed:
+		s.act(Action{Op: OpSignal, Child: c.id, Sig: syscall.SIGKILL})
+	case s.stopping:
+		s.term(c)
+	case c.told: // to drain, while it was being started
+		s.act(Action{Op: OpSignal, Child: c.id, Sig: syscall.SIGHUP})
+	}
+}
+
+func (s *State) spawnFailed(c *child, why string) {
+	if c.pid != 0 || c.exited {
+		return
+	}
+	c.exited = true
+	s.setClass(c, Gone)
+	if i := c.inst; i != nil {
+		i.starting--
+		s.forkFailed(i, why)
+	} else {
+		s.log(Error, fmt.Sprintf("can't fork process to run event %s: %s", c.job.Name, why))
+	}
+	s.remove(c)
+}
+
+// exited: the kernel says so. From now on the child counts as nothing; what its end means is decided when its last
+// messages have been read, for a worker that crashed while it served may have said so just before.
+func (s *State) exited(c *child, status syscall.WaitStatus) {
+	if c.exited || c.pid == 0 || s.cheat.ForgetReap {
+		return
+	}
+	c.exited, c.status, c.exitedAt = true, status, s.now
+	s.setClass(c, Gone)
+	if c.eof {
+		s.bury(c)
+		return
+	}
+	s.ended = append(s.ended, c)
+}
+
+// bury decides what a child's end means and forgets it.
+func (s *State) bury(c *child) {
+	for k, e := range s.ended {
+		if e == c {
+			s.ended = append(s.ended[:k], s.ended[k+1:]...)
+			break
+		}
+	}
+	if c.inst != nil {
+		s.autopsy(c)
+	}
+	s.remove(c)
+	if c.inst != nil {
+		s.staff(c.inst, 0)
+	}
+}
+
+// said takes n equal messages in a row. The table is in service.Message; a sign of life states the whole truth, and so
+// mends what a lost message left wrong.
+func (s *State) said(c *child, code int32, n int) {
+	if n <= 0 || c.inst == nil || s.cheat.SkipMessages {
+		return
+	}
+	if active, busy, ok := service.ParseLife(code); ok {
+		c.life, c.active = s.now, active
+		if busy != c.busy {
+			s.setBusy(c, busy)
+		}
+		return
+	}
+	switch code {
+	case service.Available:
+		if c.class == Draining && !c.termed {
+			c.told = false // it ignored SIGHUP and serves on
+			s.setClass(c, Busy)
+		}
+		s.setBusy(c, false)
+	case service.Unavailable:
+		s.setBusy(c, true)
+	case service.Connection:
+		s.connected(c, n)
+		s.setBusy(c, true)
+	case service.ConnectionMulti:
+		s.connected(c, n)
+		c.inst.multi = true
+		s.setBusy(c, false)
+	default:
+		if c.odd++; c.odd == 1 {
+			s.log(Error, fmt.Sprintf("unrecognized message 0x%x from %s pid %d", uint32(code), c.inst.Name, c.pid))
+		}
+		return
+	}
+	c.spoke = true
+	c.inst.progress(s.now)
+}
+
+func (s *State) connected(c *child, n int) {
+	c.conns += n
+	c.inst.conns += n
+}
+
+func (s *State) setBusy(c *child, busy bool) {
+	c.busy = busy
+	switch {
+	case c.class == Gone || c.class == Draining:
+	case busy:
+		s.setClass(c, Busy)
+	default:
+		s.setClass(c, Ready)
+	}
+}
+
+// drain tells a worker to finish; once.
+func (s *State) drain(c *child) {
+	if c.told || c.exited || c.inst == nil {
+		return
+	}
+	c.told = true
+	s.setClass(c, Draining)
+	if c.pid != 0 {
+		s.act(Action{Op: OpSignal, Child: c.id, Sig: syscall.SIGHUP})
+	} // else when it has started
+}
+
+func (s *State) term(c *child) {
+	if c.termed || c.exited || c.pid == 0 {
+		return
+	}
+	c.told, c.termed = true, true
+	s.act(Action{Op: OpSignal, Child: c.id, Sig: syscall.SIGTERM})
+}

@@ -1,0 +1,266 @@
+// Package core decides what a master of worker processes does next, and does none of it. State.Step takes one event and
+// the time and returns the actions that follow: fork a worker, send a signal, look at a listening socket. It knows no
+// clock, no descriptor and no goroutine, so that a simulation can lead it through any history of the world.
+//
+// Truth, not counted messages: each decision follows from the table of children. The numbers kept per listener can be
+// computed from that table at any time, and Check does so.
+package core
+
+import (
+	"syscall"
+	"time"
+)
+
+// InstID names a listener instance for as long as the master lives; it is never used twice.
+type InstID uint32
+
+// ChildID names a child for as long as the master lives, whatever process ids the kernel uses again.
+type ChildID uint64
+
+// Service is the configuration of one listener instance: one address of one service.
+type Service struct {
+	Key         string // identity across reloads
+	Name        string // for the log: service/family
+	Prefork     int    // READY workers wanted
+	MaxChild    int    // most workers at once; negative = no bound
+	MaxForkRate int    // forks per second; 0 = no bound
+	DrainOver   bool   // draining workers do not count towards MaxChild (but twice MaxChild is never exceeded)
+	Daemon      bool   // no listener, one instance
+}
+
+// Job is a scheduled command.
+type Job struct {
+	Key    string // identity across reloads
+	Name   string
+	Period time.Duration // 0: only by Event Run
+}
+
+// Config is everything that a reload can change.
+type Config struct {
+	Services []Service
+	Jobs     []Job
+	Grace    time.Duration // from SIGTERM to SIGKILL at the end; default 20 s
+	Stuck    time.Duration // how long a client may wait though a worker is READY before another is forked; default 1 s
+}
+
+// Kind says what happened.
+type Kind uint8
+
+// The events.
+const (
+	Tick       Kind = iota // time passed
+	Spawned                // Child runs as PID
+	SpawnFail              // Child could not be started; Text says why
+	Exited                 // Child has ended and was reaped with Status
+	Ended                  // the status channel of Child is at its end
+	Said                   // Child sent Code, N times in a row
+	Pending                // after Arm: N connections wait at Inst (at least)
+	Probed                 // after Probe: N connections wait at Inst, 0 = none
+	Reload                 // Conf is in force from now on
+	Stop                   // end everything
+	Run                    // run the job with key Text now
+	DrainChild             // an admin wants Child replaced
+)
+
+// Event is one thing that happened outside.
+type Event struct {
+	Kind   Kind
+	Inst   InstID
+	Child  ChildID
+	PID    int
+	Code   int32
+	N      int
+	Status syscall.WaitStatus
+	Text   string
+	Conf   *Config
+}
+
+// Op says what is to be done.
+type Op uint8
+
+// The actions.
+const (
+	OpSpawn   Op = iota // start Child for Inst, or for the job with key Text
+	OpSignal            // send Sig to Child
+	OpArm               // report Pending once as soon as a connection waits at Inst
+	OpProbe             // report Probed for Inst
+	OpRelease           // Inst is no longer configured: give up its listener
+	OpGone              // Inst has no more children either
+	OpForget            // nothing more is expected of Child: close its status channel
+	OpLog               // Text at Level
+	OpDone              // everything has ended
+)
+
+// Action is one thing to do. Order matters.
+type Action struct {
+	Op    Op
+	Inst  InstID
+	Child ChildID
+	Sig   syscall.Signal
+	Level Level
+	Text  string
+}
+
+// Level of a log line.
+type Level int8
+
+// The levels, with the values of log/slog.
+const (
+	Debug Level = -4
+	Info  Level = 0
+	Warn  Level = 4
+	Error Level = 8
+)
+
+// Bounds of the rules. They are not configuration: a test states each.
+const (
+	startingMax  = 8                      // children of an instance being started at once
+	burstMax     = 16                     // children for one look at the waiting connections
+	lookAgain    = 2 * time.Millisecond   // between two looks at a listening socket
+	probeEvery   = 100 * time.Millisecond // look again at connections that wait though a worker is READY
+	fullEvery    = 500 * time.Millisecond // and when no worker can be started
+	failSpacing  = 10 * time.Second       // failures further apart are not a series
+	failMax      = 5                      // failures in a series until the first pause
+	pauseFirst   = 10 * time.Second       // doubles up to pauseMax
+	pauseMax     = 60 * time.Second
+	quickExit    = 100 * time.Millisecond // after a worker that ended without a word
+	forkFailMin  = 50 * time.Millisecond  // after a fork that failed; doubles up to forkFailMax
+	forkFailMax  = time.Second
+	complainMin  = 10 * time.Second       // between two log lines of the same kind about an instance
+	lateMessages = 200 * time.Millisecond // for the messages of a child that has ended
+	afterKill    = 2 * time.Second        // from SIGKILL until the master ends regardless
+)
+
+// State is everything the master knows. It belongs to one goroutine.
+type State struct {
+	conf     Config
+	now      time.Duration // never goes back
+	insts    map[InstID]*inst
+	order    []*inst // by ID
+	children map[ChildID]*child
+	jobs     []*job
+	ended    []*child // exited, waiting for Ended or lateMessages
+	lastInst InstID
+	lastKid  ChildID
+	stopping bool
+	killed   bool // SIGKILL was sent to all
+	done     bool
+	killAt   time.Duration
+	acts     []Action
+	cheat    Cheat
+}
+
+// New makes the state of a master with nothing configured: send a Reload.
+func New() *State {
+	return &State{insts: map[InstID]*inst{}, children: map[ChildID]*child{}}
+}
+
+// Step takes one event at time now (monotonic, since any fixed moment; a step back is taken for standing still) and
+// appends to acts what has to be done, in order.
+func (s *State) Step(e Event, now time.Duration, acts []Action) []Action {
+	s.now = max(s.now, now)
+	s.acts = acts
+	if !s.done {
+		s.step(&e)
+	}
+	acts, s.acts = s.acts, nil
+	return acts
+}
+
+func (s *State) step(e *Event) {
+	switch e.Kind {
+	case Reload:
+		s.reload(e.Conf)
+	case Stop:
+		s.stop()
+	case Run:
+		s.runNow(e.Text)
+	case Pending, Probed:
+		s.waiting(e)
+	case Tick:
+	default:
+		if c := s.children[e.Child]; c != nil {
+			s.childEvent(c, e)
+		}
+	}
+	s.due()
+}
+
+func (s *State) childEvent(c *child, e *Event) {
+	switch e.Kind {
+	case Spawned:
+		s.spawned(c, e.PID)
+	case SpawnFail:
+		s.spawnFailed(c, e.Text)
+	case Exited:
+		s.exited(c, e.Status)
+	case Ended:
+		c.eof = true
+		if c.exited {
+			s.bury(c)
+		}
+	case Said:
+		s.said(c, e.Code, e.N)
+	case DrainChild:
+		s.drain(c)
+	}
+	if c.inst != nil {
+		s.staff(c.inst, 0)
+	}
+}
+
+// due does what its time has come for.
+func (s *State) due() {
+	for len(s.ended) > 0 && s.now >= s.ended[0].exitedAt+lateMessages {
+		s.bury(s.ended[0])
+	}
+	if s.stopping {
+		s.stopDue()
+		return
+	}
+	for _, i := range s.order {
+		if i.wakeAt != 0 && s.now >= i.wakeAt {
+			i.wakeAt = 0
+			s.staff(i, 0)
+		}
+		if i.probeAt != 0 && s.now >= i.probeAt {
+			s.probe(i)
+		}
+	}
+	s.jobsDue()
+}
+
+// Next is how long after now the next Tick must come at the latest; ok is false if there is nothing to wait for.
+func (s *State) Next(now time.Duration) (d time.Duration, ok bool) {
+	var at time.Duration
+	earliest := func(t time.Duration) {
+		if t != 0 && (at == 0 || t < at) {
+			at = t
+		}
+	}
+	if len(s.ended) > 0 {
+		earliest(s.ended[0].exitedAt + lateMessages)
+	}
+	if s.stopping {
+		earliest(s.killAt)
+	} else {
+		for _, i := range s.order {
+			earliest(i.wakeAt)
+			earliest(i.probeAt)
+		}
+		for _, j := range s.jobs {
+			earliest(j.due)
+		}
+	}
+	return max(at-max(now, s.now), 0), at != 0
+}
+
+// Done is true when everything has ended after Stop.
+func (s *State) Done() bool { return s.done }
+
+// Stopping is true after Stop.
+func (s *State) Stopping() bool { return s.stopping }
+
+func (s *State) act(a Action) { s.acts = append(s.acts, a) }
+
+func (s *State) log(l Level, text string) { s.act(Action{Op: OpLog, Level: l, Text: text}) }

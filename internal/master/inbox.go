@@ -1,0 +1,70 @@
+package master
+
+import (
+	"os"
+	"sync"
+
+	"github.com/constance-mail/constance/internal/master/core"
+)
+
+// share is how much of each source one round takes.
+const share = 64
+
+// lifeEvent is the start or the end of a child: one queue for both, so that no end overtakes its start. There are at
+// most a few for each child, and the core bounds the children being started.
+type lifeEvent struct {
+	child core.ChildID
+	start *started // nil: its pidfd says that it has ended
+}
+
+// inbox holds what the outside reported and the owner has not looked at yet. Each source has its own place, which is
+// bounded by what it is: children, listeners, one flag per signal; a status channel holds a bounded number and then its
+// reader waits, and with it the child.
+type inbox struct {
+	wake chan struct{}
+	ask  chan func() // admin requests, run by the owner; who asks waits
+
+	mu     sync.Mutex
+	life   []lifeEvent
+	listen []core.InstID // a connection waits
+	probe  []core.InstID // core wants a look
+	talk   []*channel    // status channels with something to take, each once
+	hangup bool          // SIGHUP
+	stop   os.Signal     // SIGTERM and the like
+	stacks bool          // SIGUSR1
+	plan   *plan         // a configuration that was loaded
+}
+
+func newInbox() *inbox {
+	return &inbox{wake: make(chan struct{}, 1), ask: make(chan func(), 16)}
+}
+
+// put changes the inbox under its lock and wakes the owner.
+func (b *inbox) put(f func()) {
+	b.mu.Lock()
+	f()
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default: // woken already
+	}
+}
+
+// take cuts a round's share off the front of a queue, into to.
+func take[T any](b *inbox, q *[]T, to []T) []T {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := min(len(*q), share)
+	to = append(to[:0], (*q)[:n]...)
+	rest := copy(*q, (*q)[n:])
+	clear((*q)[rest:])
+	*q = (*q)[:rest]
+	return to
+}
+
+// more is whether something is left for another round.
+func (b *inbox) more() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.life)+len(b.listen)+len(b.probe)+len(b.talk) > 0 || b.hangup || b.stop != nil || b.stacks || b.plan != nil
+}

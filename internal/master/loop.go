@@ -1,0 +1,343 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/constance-mail/constance/internal/master/core"
+)
+
+// asks is how many admin requests one round takes.
+const asks = 4
+
+// loop is the owner's. A round takes a bounded share of each source, always of all of them: an interruption, a flood or
+// a slow source never makes it leave out another.
+func (m *Master) loop(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	ended := ctx.Done()
+	var life []lifeEvent
+	var listen []core.InstID
+	var talk []*channel
+	var runs []run
+	for !m.core.Done() {
+		m.clock.enter(stageWait)
+		var ask func()
+		if !m.in.more() {
+			m.setTimer(timer)
+			select {
+			case <-m.in.wake:
+			case <-timer.C:
+			case ask = <-m.in.ask:
+			case <-ended:
+				ended = nil
+				m.in.put(func() { m.in.stop = syscall.SIGTERM })
+			}
+		}
+		m.clock.enter(stageSignals)
+		m.takeSignals(ctx)
+		m.clock.enter(stageLife)
+		life = take(m.in, &m.in.life, life)
+		for _, e := range life {
+			m.lifeEvent(e)
+		}
+		m.clock.enter(stageStatus)
+		talk = take(m.in, &m.in.talk, talk)
+		for _, c := range talk {
+			runs = m.listenTo(c, runs)
+		}
+		m.clock.enter(stageListen)
+		listen = take(m.in, &m.in.listen, listen)
+		for _, id := range listen {
+			m.pending(core.Pending, id)
+		}
+		listen = take(m.in, &m.in.probe, listen)
+		for _, id := range listen {
+			m.pending(core.Probed, id)
+		}
+		m.clock.enter(stageTimer)
+		m.step(core.Event{Kind: core.Tick})
+		m.clock.enter(stageReload)
+		m.takePlan()
+		m.clock.enter(stageAdmin)
+		m.answer(ask)
+	}
+	m.clock.enter(stageWait)
+}
+
+// setTimer makes the timer wake the loop when core, or a reload that was put off, wants to be.
+func (m *Master) setTimer(t *time.Timer) {
+	d, ok := m.core.Next(m.clock.time())
+	if m.hangup && !m.loading {
+		if r := time.Duration((1 - m.reloads) * float64(reloadEvery)); !ok || r < d {
+			d, ok = max(r, time.Millisecond), true
+		}
+	}
+	if !ok {
+		d = time.Hour
+	}
+	t.Reset(d)
+}
+
+func (m *Master) takeSignals(ctx context.Context) {
+	m.in.mu.Lock()
+	hangup, stop, stacks := m.in.hangup, m.in.stop, m.in.stacks
+	m.in.hangup, m.in.stop, m.in.stacks = false, nil, false
+	m.in.mu.Unlock()
+	if hangup {
+		m.hangup = true
+	}
+	if stacks || stop == syscall.SIGQUIT {
+		m.stacks()
+	}
+	if stop != nil {
+		m.counts.Signals++
+		m.step(core.Event{Kind: core.Stop})
+	}
+	if m.hangup && !m.loading && !m.core.Stopping() && m.mayReload(m.clock.time()) == 0 {
+		m.counts.Signals++
+		m.log.Info("got SIGHUP")
+		m.load(ctx)
+	}
+}
+
+func (m *Master) takePlan() {
+	m.in.mu.Lock()
+	p := m.in.plan
+	m.in.plan = nil
+	m.in.mu.Unlock()
+	if p == nil {
+		return
+	}
+	m.loading = false
+	err := p.err
+	if err == nil && !m.core.Stopping() {
+		err = m.adopt(p, false)
+	}
+	if err != nil {
+		m.counts.BadReloads++
+		m.log.Error("reload refused, nothing has changed", "err", err)
+		return
+	}
+	m.counts.Reloads++
+}
+
+func (m *Master) answer(first func()) {
+	if first != nil {
+		first()
+	}
+	for range asks {
+		select {
+		case f := <-m.in.ask:
+			f()
+		default:
+			return
+		}
+	}
+}
+
+// lifeEvent is the start or the end of a child.
+func (m *Master) lifeEvent(e lifeEvent) {
+	k := m.kids[e.child]
+	if e.start == nil {
+		if k != nil {
+			m.reap(e.child, k)
+		}
+		return
+	}
+	r := e.start
+	if r.order.sock != nil {
+		m.unref(r.order.sock)
+	}
+	if r.err == nil {
+		r.err = m.watch.child(e.child, r.pidfd)
+		if r.err != nil { // out of kernel memory: without a watch its end would be missed
+			abandon(r.pid) //nolint:errcheck // only its text
+			unix.Close(r.pidfd)
+			if r.status != nil {
+				r.status.Close() //nolint:errcheck // nobody writes to it
+			}
+		}
+	}
+	if r.err != nil {
+		m.counts.ForkFails++
+		m.step(core.Event{Kind: core.SpawnFail, Child: e.child, Text: r.err.Error()})
+		return
+	}
+	m.counts.Forks++
+	k.pid, k.pidfd, k.begun = r.pid, r.pidfd, time.Now()
+	if r.status != nil {
+		k.ch = newChannel(e.child, r.status, m.in)
+		m.helpers.Add(1)
+		go func() {
+			defer m.helpers.Done()
+			k.ch.read()
+		}()
+	}
+	m.log.Debug("about to exec "+r.order.path, "name", k.name, "pid", k.pid)
+	m.step(core.Event{Kind: core.Spawned, Child: e.child, PID: r.pid})
+}
+
+// reap asks the kernel what became of a child whose pidfd is readable.
+func (m *Master) reap(id core.ChildID, k *kid) {
+	var status syscall.WaitStatus
+	pid, err := syscall.Wait4(k.pid, &status, syscall.WNOHANG, nil)
+	if err == nil && pid == 0 || errors.Is(err, syscall.EINTR) {
+		return // not yet; only a stray event
+	}
+	unix.Close(k.pidfd) //nolint:errcheck // epoll forgets it with this
+	k.pidfd = -1
+	m.counts.Exits++
+	m.logExit(k.kind, k.name, k.order.argv[0], k.pid, k.begun, status)
+	m.step(core.Event{Kind: core.Exited, Child: id, Status: status})
+}
+
+// listenTo takes what a child said.
+func (m *Master) listenTo(c *channel, runs []run) []run {
+	runs, ended := c.take(runs)
+	for _, r := range runs {
+		m.counts.Messages += uint64(r.n)
+		if r.code == garbage {
+			m.counts.Garbage += uint64(r.n)
+		}
+		m.step(core.Event{Kind: core.Said, Child: c.child, Code: r.code, N: r.n})
+	}
+	if ended {
+		m.step(core.Event{Kind: core.Ended, Child: c.child})
+	}
+	return runs
+}
+
+// pending looks at a listening socket for core.
+func (m *Master) pending(kind core.Kind, id core.InstID) {
+	i := m.insts[id]
+	if i == nil || i.sock == nil {
+		return
+	}
+	m.step(core.Event{Kind: kind, Inst: id, N: i.sock.waiting()})
+}
+
+// step leads one event through core and does what follows.
+func (m *Master) step(e core.Event) {
+	m.acts = m.core.Step(e, m.clock.time(), m.acts[:0])
+	m.perform()
+}
+
+// perform does what core decided. A probe's answer is an event for the next round, like any other.
+func (m *Master) perform() {
+	for _, a := range m.acts {
+		switch a.Op {
+		case core.OpSpawn:
+			m.start(a)
+		case core.OpSignal:
+			if k := m.kids[a.Child]; k != nil && k.pidfd >= 0 {
+				unix.PidfdSendSignal(k.pidfd, a.Sig, nil, 0) //nolint:errcheck // it may just have ended
+			}
+		case core.OpArm:
+			if i := m.insts[a.Inst]; i != nil && i.sock != nil {
+				if err := m.watch.listener(a.Inst, i.sock.fd); err != nil {
+					m.log.Error("cannot watch a listener", "service", i.name, "err", err)
+				}
+			}
+		case core.OpProbe:
+			id := a.Inst
+			m.in.put(func() { m.in.probe = append(m.in.probe, id) })
+		case core.OpRelease:
+			m.release(a.Inst)
+		case core.OpGone:
+			delete(m.insts, a.Inst)
+		case core.OpForget:
+			m.forget(a.Child)
+		case core.OpLog:
+			m.log.Log(context.Background(), slog.Level(a.Level), a.Text)
+		}
+	}
+}
+
+// release takes an instance off its socket, which is closed unless another has taken it over.
+func (m *Master) release(id core.InstID) {
+	i := m.insts[id]
+	if i == nil || i.sock == nil {
+		return
+	}
+	s := i.sock
+	i.sock = nil
+	m.unref(s)
+}
+
+func (m *Master) forget(id core.ChildID) {
+	k := m.kids[id]
+	if k == nil {
+		return
+	}
+	delete(m.kids, id)
+	if i := m.insts[k.inst]; i != nil {
+		i.kids--
+	}
+	if k.ch != nil {
+		k.ch.close()
+	}
+}
+
+// start orders a child for an instance or a job.
+func (m *Master) start(a core.Action) {
+	o := &order{child: a.Child, cred: m.conf.Credential, output: m.conf.Output}
+	k := &kid{order: o, pidfd: -1, inst: a.Inst}
+	if i := m.insts[a.Inst]; i != nil {
+		k.kind, k.name, o.lane = "SERVICE", i.name, i.name
+		if i.svc.Daemon {
+			k.kind = "DAEMON"
+		}
+		o.path, o.argv, o.env, o.maxFDs = path(i.svc.Path, i.svc.Argv), i.svc.Argv, serviceEnv(i.svc, i.id), i.svc.MaxFDs
+		if o.sock = i.sock; o.sock != nil {
+			o.sock.refs++
+			// Workers of ours make the socket non-blocking, and a program in C may spin on such a one; so the flag is
+			// cleared, but never under the feet of workers that wait in accept.
+			o.clear = i.kids == 0
+		}
+		i.kids++
+	} else if e := m.jobs[a.Text]; e != nil {
+		k.kind, k.name, o.lane = "EVENT", e.Name, "event "+e.Name
+		o.path, o.argv, o.env = path(e.Path, e.Argv), e.Argv, append(environ(), e.Env...)
+	} else {
+		o.path, o.argv = "/", []string{"/"} // cannot be: fails to start, which core handles
+	}
+	m.kids[a.Child] = k
+	m.spawn.put(o)
+}
+
+func (m *Master) logExit(kind, name, path string, pid int, begun time.Time, status syscall.WaitStatus) {
+	level := slog.LevelDebug
+	if !status.Exited() || status.ExitStatus() != 0 && status.ExitStatus() != ExitTempFail {
+		level = slog.LevelError
+	}
+	if m.log.Enabled(context.Background(), level) {
+		name, _, _ := strings.Cut(name, "/")
+		m.log.Log(context.Background(), level, fmt.Sprintf("process type:%s name:%s path:%s age:%.3fs pid:%d %s", kind, name,
+			path, time.Since(begun).Seconds(), pid, describe(status)))
+	}
+}
+
+// describe puts a status into Cyrus's words.
+func describe(s syscall.WaitStatus) string {
+	switch {
+	case s.Signaled():
+		text := fmt.Sprintf("signaled to death by signal %d (%s", s.Signal(), s.Signal())
+		if s.CoreDump() {
+			text += ", core dumped"
+		}
+		return text + ")"
+	case s.ExitStatus() == ExitTempFail:
+		return "was killed"
+	case s.ExitStatus() == 0:
+		return "exited normally"
+	}
+	return fmt.Sprintf("exited, status %d", s.ExitStatus())
+}

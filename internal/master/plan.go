@@ -1,0 +1,196 @@
+package master
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/constance-mail/constance/internal/master/core"
+)
+
+// plan is a configuration that was loaded, checked and resolved, without touching anything yet.
+type plan struct {
+	conf  Config
+	specs []spec
+	err   error
+}
+
+// spec is one instance to be.
+type spec struct {
+	svc *Service
+	at  endpoint // not for a daemon
+	key string
+}
+
+// plan resolves the addresses. It may take as long as the resolver does, so a reload does it outside the loop.
+func (m *Master) plan(ctx context.Context, c Config) *plan {
+	p := &plan{conf: c}
+	seen := map[string]string{}
+	for k := range c.Services {
+		s := &c.Services[k]
+		if s.Daemon {
+			p.specs = append(p.specs, spec{svc: s, at: endpoint{family: "daemon"}, key: s.Name + " daemon"})
+			continue
+		}
+		list, err := endpoints(ctx, s)
+		if err != nil {
+			p.err = fmt.Errorf("service '%s': %w", s.Name, err)
+			return p
+		}
+		for _, at := range list {
+			if other, taken := seen[at.key()]; taken && at.addr.Port() != 0 {
+				p.err = fmt.Errorf("service '%s': %s is service '%s' already", s.Name, at.key(), other)
+				return p
+			}
+			seen[at.key()] = s.Name
+			p.specs = append(p.specs, spec{svc: s, at: at, key: s.Name + " " + at.key()})
+		}
+	}
+	return p
+}
+
+// socketKey: with port 0 each service has a socket of its own.
+func (s *spec) socketKey() string {
+	if s.at.unix == "" && s.at.addr.Port() == 0 {
+		return s.key
+	}
+	return s.at.key()
+}
+
+// adopt puts a plan in force: all of it, or at a reload nothing. At the start an address that cannot be had is logged and
+// left out, unless Config.BindErrorsFatal; a reload that still cannot have it is none the worse.
+func (m *Master) adopt(p *plan, start bool) error {
+	opened := map[string]*socket{}
+	failed := map[string]bool{}
+	for k := range p.specs {
+		s := &p.specs[k]
+		key := s.socketKey()
+		if s.svc.Daemon || m.socks[key] != nil || opened[key] != nil {
+			continue
+		}
+		sock, err := open(s.at, &m.conf)
+		if err == nil {
+			sock.key = key
+			opened[key] = sock
+			continue
+		}
+		m.log.Error("unable to create "+s.svc.Name+" listener socket", "err", err)
+		if start && m.conf.BindErrorsFatal || !start && !m.failed[s.key] {
+			for _, o := range opened {
+				o.release()
+			}
+			return &Error{ExitUnavailable, fmt.Errorf("service '%s': %w", s.svc.Name, err)}
+		}
+		failed[s.key] = true
+	}
+	for key, sock := range opened {
+		m.socks[key] = sock
+	}
+	m.failed = failed
+	m.reconfigure(p)
+	return nil
+}
+
+// reconfigure tells core, and connects its instances with sockets and programs.
+func (m *Master) reconfigure(p *plan) {
+	m.conf.Services, m.conf.Events, m.conf.Grace, m.conf.Stuck = p.conf.Services, p.conf.Events, p.conf.Grace, p.conf.Stuck
+	cc := &core.Config{Grace: p.conf.Grace, Stuck: p.conf.Stuck}
+	made := map[string]*instance{}
+	ids := map[string]int{}
+	for k := range p.specs {
+		s := &p.specs[k]
+		if m.failed[s.key] {
+			continue
+		}
+		made[s.key] = &instance{svc: s.svc, sock: m.socks[s.socketKey()], id: ids[s.svc.Name],
+			name: s.svc.Name + "/" + s.at.family}
+		ids[s.svc.Name]++
+		cc.Services = append(cc.Services, coreService(s, made[s.key].name))
+	}
+	jobs := map[string]*Event{}
+	for k := range p.conf.Events {
+		e := &p.conf.Events[k]
+		key := fmt.Sprint(e.Name, e.Argv, e.Period)
+		for jobs[key] != nil {
+			key += "+"
+		}
+		jobs[key] = e
+		cc.Jobs = append(cc.Jobs, core.Job{Key: key, Name: e.Name, Period: e.Period})
+	}
+	m.jobs = jobs
+	m.acts = m.core.Step(core.Event{Kind: core.Reload, Conf: cc}, m.clock.time(), m.acts[:0])
+	for key, i := range made {
+		id, ok := m.core.Instance(key)
+		if !ok {
+			continue // it is stopping
+		}
+		if old := m.insts[id]; old != nil {
+			i.kids = old.kids
+		} else if i.sock != nil {
+			i.sock.refs++
+		}
+		m.insts[id] = i
+	}
+	m.perform()
+}
+
+// coreService is what the rules need to know, with the defaults of the kinds of services filled in.
+func coreService(s *spec, name string) core.Service {
+	c := core.Service{Key: s.key, Name: name, Prefork: s.svc.Prefork, MaxChild: s.svc.MaxChild,
+		MaxForkRate: s.svc.MaxForkRate, DrainOver: s.svc.DrainOver, Daemon: s.svc.Daemon}
+	if c.MaxChild <= 0 {
+		c.MaxChild = -1
+	}
+	if s.svc.Babysit || s.svc.Daemon {
+		c.Prefork = max(c.Prefork, 1)
+		if c.MaxForkRate == 0 {
+			c.MaxForkRate = 10
+		}
+	}
+	if s.svc.Daemon || s.at.dgram {
+		c.Prefork, c.MaxChild = min(c.Prefork, 1), 1
+	}
+	return c
+}
+
+// Reloads at once, and then one in each reloadEvery: each replaces all workers.
+const (
+	reloadBurst = 5
+	reloadEvery = time.Second
+)
+
+// mayReload takes the right to a reload, or says how long to wait for it.
+func (m *Master) mayReload(now time.Duration) time.Duration {
+	m.reloads = min(m.reloads+float64(now-m.reloadAt)/float64(reloadEvery), reloadBurst)
+	m.reloadAt = now
+	if m.reloads < 1 {
+		return time.Duration((1-m.reloads)*float64(reloadEvery)) + time.Millisecond
+	}
+	m.reloads--
+	return 0
+}
+
+// load reads the configuration in a goroutine; the plan comes back through the inbox.
+func (m *Master) load(ctx context.Context) {
+	m.loading, m.hangup = true, false
+	conf := m.conf
+	m.helpers.Add(1)
+	go func() {
+		defer m.helpers.Done()
+		var p *plan
+		fresh, err := conf, error(nil)
+		if conf.Load != nil {
+			fresh, err = conf.Load(ctx)
+		}
+		fresh.setDefaults()
+		if err == nil {
+			err = fresh.check()
+		}
+		if err != nil {
+			p = &plan{err: err}
+		} else {
+			p = m.plan(ctx, fresh)
+		}
+		m.in.put(func() { m.in.plan = p })
+	}()
+}

@@ -1,0 +1,207 @@
+package master
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/constance-mail/constance/internal/master/core"
+	"github.com/constance-mail/constance/internal/service"
+)
+
+// order is a child to be started.
+type order struct {
+	child  core.ChildID
+	lane   string // orders of different lanes take turns
+	path   string
+	argv   []string
+	env    []string
+	cred   *syscall.Credential
+	maxFDs int
+	sock   *socket // nil: /dev/null on descriptor 4, and on 3
+	clear  bool    // make the socket blocking first
+	output *os.File
+}
+
+// started is what became of an order.
+type started struct {
+	order  *order
+	pid    int
+	pidfd  int
+	status *os.File // the read end of the status channel, or nil
+	err    error
+}
+
+// spawners fork: a fork takes a millisecond or more, which the loop must not wait for. Lanes take turns, so that a
+// service that forks much does not delay another's single worker by more than one fork each.
+type spawners struct {
+	done func(*started)
+	wg   sync.WaitGroup
+	null *os.File
+
+	mu     sync.Mutex
+	cond   *sync.Cond
+	lanes  []string // those with orders, in turn
+	queue  map[string][]*order
+	closed bool
+}
+
+// spawnerCount is how many forks are under way at once: enough that one slow exec does not hold up all.
+const spawnerCount = 3
+
+func newSpawners(done func(*started)) (*spawners, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	s := &spawners{done: done, null: null, queue: map[string][]*order{}}
+	s.cond = sync.NewCond(&s.mu)
+	for range spawnerCount {
+		s.wg.Add(1)
+		go s.work()
+	}
+	return s, nil
+}
+
+func (s *spawners) put(o *order) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue[o.lane]) == 0 {
+		s.lanes = append(s.lanes, o.lane)
+	}
+	s.queue[o.lane] = append(s.queue[o.lane], o)
+	s.cond.Signal()
+}
+
+func (s *spawners) next() *order {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.lanes) == 0 {
+		if s.closed {
+			return nil
+		}
+		s.cond.Wait()
+	}
+	lane := s.lanes[0]
+	s.lanes = s.lanes[1:]
+	q := s.queue[lane]
+	o := q[0]
+	if q = q[1:]; len(q) > 0 {
+		s.queue[lane] = q
+		s.lanes = append(s.lanes, lane)
+	} else {
+		delete(s.queue, lane)
+	}
+	return o
+}
+
+// close waits for the forks under way.
+func (s *spawners) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.cond.Broadcast()
+	s.mu.Unlock()
+	s.wg.Wait()
+	s.null.Close() //nolint:errcheck // /dev/null
+}
+
+// work forks on a thread of its own with an empty signal mask, which children inherit; the thread ends with it.
+func (s *spawners) work() {
+	defer s.wg.Done()
+	runtime.LockOSThread()
+	var none unix.Sigset_t
+	unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil) //nolint:errcheck // cannot fail with these arguments
+	for o := s.next(); o != nil; o = s.next() {
+		s.done(s.start(o))
+	}
+}
+
+// start forks and executes one child. It has descriptors 0 to 4 and no other.
+func (s *spawners) start(o *order) *started {
+	r := &started{order: o, pidfd: -1}
+	null := s.null.Fd()
+	files := [5]uintptr{null, null, null, null, null}
+	if o.output != nil {
+		files[1], files[2] = o.output.Fd(), o.output.Fd()
+	}
+	write := -1
+	if o.sock != nil {
+		var p [2]int
+		if r.err = unix.Pipe2(p[:], unix.O_CLOEXEC); r.err != nil {
+			return r
+		}
+		unix.SetNonblock(p[0], true) //nolint:errcheck // a fresh pipe
+		r.status, write = os.NewFile(uintptr(p[0]), "status"), p[1]
+		files[3], files[4] = uintptr(write), uintptr(o.sock.fd)
+		if o.clear {
+			unix.SetNonblock(o.sock.fd, false) //nolint:errcheck // our own socket
+		}
+	}
+	r.pid, r.err = syscall.ForkExec(o.path, o.argv, &syscall.ProcAttr{Env: o.env, Files: files[:],
+		Sys: &syscall.SysProcAttr{PidFD: &r.pidfd, Credential: o.cred}})
+	if write >= 0 {
+		unix.Close(write) //nolint:errcheck // the child has it
+	}
+	if r.err == nil && r.pidfd < 0 {
+		r.err = abandon(r.pid)
+	}
+	if r.err != nil {
+		if r.status != nil {
+			r.status.Close() //nolint:errcheck // nobody writes to it
+		}
+		return r
+	}
+	if o.maxFDs > 0 {
+		limitFDs(r.pid, o.maxFDs)
+	}
+	return r
+}
+
+// abandon ends a child that there is no pidfd for: without one its process id could become another's.
+func abandon(pid int) error {
+	syscall.Kill(pid, syscall.SIGKILL) //nolint:errcheck // our own, not reaped
+	syscall.Wait4(pid, nil, 0, nil)    //nolint:errcheck // as before
+	return fmt.Errorf("no pidfd (Linux 5.4 is needed)")
+}
+
+// limitFDs sets the soft limit from outside, right after exec: a lower limit of the master itself, even for a moment,
+// would hit its other goroutines.
+func limitFDs(pid, n int) {
+	var l unix.Rlimit
+	if unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &l) == nil {
+		l.Cur = min(uint64(n), l.Max)
+		unix.Prlimit(pid, unix.RLIMIT_NOFILE, &l, nil) //nolint:errcheck // the child may have ended
+	}
+}
+
+// serviceEnv is the environment of a service's or daemon's worker.
+func serviceEnv(s *Service, id int) []string {
+	env := append(environ(), s.Env...)
+	env = append(env, "CYRUS_SERVICE="+s.Name, "CYRUS_ID="+strconv.Itoa(id))
+	if s.Daemon {
+		env = append(env, "CYRUS_ISDAEMON=1")
+	}
+	if s.Life > 0 {
+		env = append(env, service.EnvLife+"="+strconv.FormatInt(s.Life.Milliseconds(), 10))
+	}
+	return env
+}
+
+// environ is the master's own environment without what it sets for children.
+func environ() []string {
+	var env []string
+	for _, kv := range os.Environ() {
+		switch name, _, _ := strings.Cut(kv, "="); name {
+		case "CYRUS_SERVICE", "CYRUS_ID", "CYRUS_ISDAEMON", service.EnvLife:
+		default:
+			env = append(env, kv)
+		}
+	}
+	return env
+}

@@ -1,0 +1,146 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/constance-mail/constance/internal/master/core"
+)
+
+// Status is the state of a master at one moment.
+type Status struct {
+	PID        int             `json:"pid"`
+	Up         time.Duration   `json:"up"`
+	Stopping   bool            `json:"stopping"`
+	Services   []ServiceStatus `json:"services"`
+	Events     []EventStatus   `json:"events"`
+	Counters   Counters        `json:"counters"`
+	Rounds     uint64          `json:"rounds"`       // of the loop
+	Longest    time.Duration   `json:"longestRound"` // without waiting
+	LongestGap time.Duration   `json:"longestGap"`   // between two rounds, waiting for something to do included
+	Stalls     uint64          `json:"stalls"`       // rounds longer than Config.Stall
+	LogDropped uint64          `json:"logDropped"`   // lines that the log could not take in time
+	Stages     []Histogram     `json:"stages"`
+}
+
+// ServiceStatus is one listener of a service.
+type ServiceStatus struct {
+	Name      string        `json:"name"`
+	Listen    string        `json:"listen"` // the address, empty for a daemon
+	Ready     int           `json:"ready"`
+	Busy      int           `json:"busy"`
+	Draining  int           `json:"draining"`
+	Starting  int           `json:"starting"` // of the ready ones: not running yet
+	Prefork   int           `json:"prefork"`
+	MaxChild  int           `json:"maxChild"` // 0 = no bound
+	Forks     int           `json:"forks"`
+	Fails     int           `json:"fails"`   // workers that crashed or failed
+	Conns     int           `json:"conns"`   // accepted, by the workers' word
+	Pending   int           `json:"pending"` // clients that waited at the last look
+	ForkRate  float64       `json:"forkRate"`
+	PausedFor time.Duration `json:"pausedFor"` // no fork before that
+	Leaving   bool          `json:"leaving"`   // no longer configured
+	Workers   []Worker      `json:"workers"`
+}
+
+// Worker is a child process. State is ready, busy or draining.
+type Worker struct {
+	PID      int           `json:"pid"` // 0 while it is being started
+	State    string        `json:"state"`
+	Since    time.Duration `json:"since"` // how long in State
+	Age      time.Duration `json:"age"`
+	Conns    int           `json:"conns"`    // accepted
+	Active   int           `json:"active"`   // being served; only of workers that give signs of life
+	LastLife time.Duration `json:"lastLife"` // how long ago; -1 = gives none
+}
+
+// EventStatus is a scheduled command.
+type EventStatus struct {
+	Name string        `json:"name"`
+	In   time.Duration `json:"in"`  // until the next run
+	PID  int           `json:"pid"` // of the run, or 0
+}
+
+// ErrEnded is what a master answers that has ended.
+var ErrEnded = errors.New("the master has ended")
+
+// do runs f in the owner's goroutine.
+func (m *Master) do(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case m.in.ask <- func() { f(); close(done) }:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-m.done:
+		return ErrEnded
+	}
+	select {
+	case <-done:
+		return nil
+	case <-m.done:
+		return ErrEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Status asks the owner. Safe for any goroutine.
+func (m *Master) Status(ctx context.Context) (Status, error) {
+	var s Status
+	err := m.do(ctx, func() { s = m.status() })
+	return s, err
+}
+
+// Drain tells every worker of a service to finish; they are replaced. It returns how many there were.
+func (m *Master) Drain(ctx context.Context, service string) (n int, err error) {
+	err = m.do(ctx, func() {
+		insts, _ := m.core.View()
+		for _, i := range insts {
+			if at := m.insts[i.ID]; at == nil || at.svc.Name != service {
+				continue
+			}
+			for _, c := range i.Children {
+				if c.Class != core.Draining {
+					m.step(core.Event{Kind: core.DrainChild, Child: c.ID})
+					n++
+				}
+			}
+		}
+	})
+	return n, err
+}
+
+func (m *Master) status() Status {
+	now := m.clock.time()
+	s := Status{PID: os.Getpid(), Up: now, Stopping: m.core.Stopping(), Counters: m.counts, Rounds: m.clock.rounds,
+		Longest: m.clock.longest, LongestGap: m.clock.h[stageWait].Max, Stalls: m.stalls.Load(),
+		LogDropped: m.logq.dropped.Load(), Stages: append([]Histogram(nil), m.clock.h[:]...)}
+	insts, jobs := m.core.View()
+	for _, v := range insts {
+		s.Services = append(s.Services, m.serviceStatus(&v, now))
+	}
+	for _, j := range jobs {
+		s.Events = append(s.Events, EventStatus{Name: j.Job.Name, In: max(j.Due-now, 0), PID: j.PID})
+	}
+	return s
+}
+
+func (m *Master) serviceStatus(v *core.InstView, now time.Duration) ServiceStatus {
+	st := ServiceStatus{Name: v.Service.Name, Ready: v.Ready, Busy: v.Busy, Draining: v.Draining, Starting: v.Starting,
+		Prefork: v.Service.Prefork, MaxChild: max(v.Service.MaxChild, 0), Forks: v.Forks, Fails: v.Fails, Conns: v.Conns,
+		Pending: v.Pending, ForkRate: v.ForkRate, PausedFor: v.PausedFor, Leaving: v.Removed, Workers: []Worker{}}
+	if i := m.insts[v.ID]; i != nil && i.sock != nil {
+		st.Listen = i.sock.address()
+	}
+	for _, c := range v.Children {
+		w := Worker{PID: c.PID, State: c.Class.String(), Since: now - c.Since, Age: now - c.Born, Conns: c.Conns,
+			Active: c.Active, LastLife: -1}
+		if c.LastLife > 0 {
+			w.LastLife = now - c.LastLife
+		}
+		st.Workers = append(st.Workers, w)
+	}
+	return st
+}
