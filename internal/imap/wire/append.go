@@ -3,6 +3,7 @@ package wire
 import (
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // AppendQuoted appends s as a quoted string. It must hold neither NUL, CR nor LF. RFC 9051 section 9.
@@ -17,17 +18,20 @@ func AppendQuoted(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// quotable tells whether s can be a quoted string; with utf8 also if it holds UTF-8.
-func quotable(s string, utf8 bool) bool {
+// quotable tells whether s can be a quoted string; with utf8OK also if it holds UTF-8.
+func quotable(s string, utf8OK bool) bool {
 	if len(s) > 1024 {
 		return false
 	}
+	high := false
 	for i := range len(s) {
-		if c := s[i]; c == 0 || c == '\r' || c == '\n' || c >= 0x80 && !utf8 {
+		c := s[i]
+		if c == 0 || c == '\r' || c == '\n' {
 			return false
 		}
+		high = high || c >= 0x80
 	}
-	return true
+	return !high || utf8OK && utf8.ValidString(s)
 }
 
 // AppendString appends s as a server does: quoted if that can be and it is short, or a literal. With utf8 a quoted string
