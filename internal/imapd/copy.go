@@ -1,0 +1,59 @@
+package imapd
+
+import (
+	"context"
+
+	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// copy is COPY and UID COPY. RFC 9051 section 6.4.7.
+func (s *session) copy(ctx context.Context, c *imap.Copy) error {
+	uids, target, err := s.transfer(ctx, c.Set, c.UID, c.Mailbox)
+	if err != nil {
+		return err
+	}
+	done, err := s.acct.Copy(ctx, s.sel.id, uids, target)
+	if err != nil {
+		return err
+	}
+	if len(done.To) > 0 {
+		s.okCode(imap.AppendCopyUIDCode(nil, done.UIDValidity, done.From, done.To))
+	}
+	if !c.UID && done.From.Len() < uids.Len() {
+		return refuse(imap.CodeExpungeIssued, "some of the messages are no longer there, the others were copied")
+	}
+	return nil
+}
+
+// move is MOVE and UID MOVE. COPYUID goes out before the originals go, as an untagged OK. RFC 6851 section 4.3.
+func (s *session) move(ctx context.Context, c *imap.Move) error {
+	uids, target, err := s.transfer(ctx, c.Set, c.UID, c.Mailbox)
+	if err != nil {
+		return err
+	}
+	done, err := s.acct.Move(ctx, s.sel.id, uids, target)
+	if err != nil {
+		return err
+	}
+	if len(done.To) == 0 {
+		return nil
+	}
+	b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
+	b = imap.AppendCopyUIDCode(b, done.UIDValidity, done.From, done.To)
+	s.out.buf = imap.AppendText(b, "moved")
+	return s.sync(ctx, true)
+}
+
+// transfer finds the messages and the target of COPY and MOVE. A target that is not there could be created: TRYCREATE.
+func (s *session) transfer(ctx context.Context, set imap.NumSet, uid bool, name string) (
+	uids mail.UIDSet, target mail.MailboxID, err error) {
+	if uids, err = s.sel.messages(set, uid); err != nil {
+		return nil, 0, err
+	}
+	m, err := s.acct.Mailbox(ctx, name)
+	if mail.KindOf(err) == mail.NotFound && err != nil {
+		return nil, 0, refuse(imap.CodeTryCreate, "no such mailbox")
+	}
+	return uids, m.ID, err
+}

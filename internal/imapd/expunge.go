@@ -1,0 +1,51 @@
+package imapd
+
+import (
+	"context"
+
+	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// expunge is EXPUNGE and UID EXPUNGE. What went is told by sync, as for everybody else. RFC 9051 sections 6.4.3 and 6.4.9.
+func (s *session) expunge(ctx context.Context, c *imap.Expunge) error {
+	var uids mail.UIDSet // nil: all
+	if c.UID {
+		var err error
+		if uids, err = s.sel.messages(c.Set, true); err != nil || len(uids) == 0 {
+			return err
+		}
+	} else if uids = s.sel.view.uids(); len(uids) == 0 {
+		return nil
+	}
+	gone, modSeq, err := s.acct.Expunge(ctx, s.sel.id, uids)
+	if err != nil {
+		return err
+	}
+	if err := s.sync(ctx, true); err != nil {
+		return err
+	}
+	if len(gone) > 0 && s.features&featQResync != 0 {
+		s.okCode(imap.AppendNumberCode(nil, imap.CodeHighestModSeq, uint64(modSeq))) // RFC 7162 section 3.2.7
+	}
+	return nil
+}
+
+// vanishedSince tells which of the asked for messages are gone, before the changed ones. RFC 7162 section 3.2.6.
+func (s *session) vanishedSince(ctx context.Context, snap *mail.Snapshot, c *imap.Fetch) error {
+	asked := c.Set.Resolve(uint32(s.sel.view.max()))
+	if c.Set.Saved {
+		asked = s.sel.saved
+	}
+	gone, complete, err := s.acct.Vanished(ctx, s.sel.id, c.ChangedSince)
+	if err != nil {
+		return err
+	}
+	if !complete { // all that once was and is not now
+		gone = (mail.UIDSet{{Start: 1, Stop: max(1, snap.Mailbox.UIDNext-1)}}).Minus(snap.UIDSet())
+	}
+	if gone = gone.Intersect(asked); len(gone) > 0 {
+		s.out.buf = imap.AppendVanished(s.out.buf, true, gone)
+	}
+	return nil
+}

@@ -1,0 +1,239 @@
+package imapd
+
+import (
+	"context"
+	"io"
+	"strconv"
+
+	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/imap/wire"
+	"github.com/constance-mail/constance/internal/mail"
+	"github.com/constance-mail/constance/internal/message"
+)
+
+// fetchHole is a place in fetcher.buf where octets of the content belong. They are read when it is written to the client.
+type fetchHole struct {
+	at           int // in buf
+	row          int // in rows
+	item         *imap.FetchItem
+	parts, until int // Digest.Parts, in text
+}
+
+// sectionColumns are the columns that BODY[section] is answered from, or found with.
+func sectionColumns(it *imap.FetchItem) mail.Columns {
+	switch {
+	case it.Section.What == message.Whole && len(it.Section.Path) == 0:
+		return 0
+	case listed(it):
+		return mail.ColHeaders | mail.ColParts
+	}
+	return mail.ColParts
+}
+
+// listed tells whether a section is header fields that the digest has, as a rule.
+func listed(it *imap.FetchItem) bool {
+	return it.Attr == imap.FetchSection && it.Section.What == message.HeaderFields && len(it.Section.Path) == 0 &&
+		message.Cached(it.Section.Fields)
+}
+
+// appendOctets appends what comes from the message's octets, if the digest has it, or leaves a hole.
+func (f *fetcher) appendOctets(b []byte, r *fetchRow, d *mail.Digest, it *imap.FetchItem) []byte {
+	if it.Attr == imap.FetchBody {
+		return message.AppendBody(b, d.BodyStructure)
+	}
+	if d != nil && len(d.Headers) > 0 && listed(it) {
+		f.name = message.FilterHeader(f.name[:0], d.Headers, it.Section.Fields, false)
+		return appendLiteral(b, cutPartial(f.name, it))
+	}
+	h := fetchHole{at: len(b), row: f.index(r), item: it, parts: len(f.text)}
+	if d != nil {
+		f.text = append(f.text, d.Parts...)
+	}
+	h.until = len(f.text)
+	f.hole = append(f.hole, h)
+	return b
+}
+
+// index is the place of r in the chunk.
+func (f *fetcher) index(r *fetchRow) int {
+	i := int(r.seq - f.rows[0].seq) // right where the chunk has no gaps
+	if i < len(f.rows) && &f.rows[i] == r {
+		return i
+	}
+	for i = range f.rows {
+		if &f.rows[i] == r {
+			break
+		}
+	}
+	return i
+}
+
+func appendLiteral(b, octets []byte) []byte {
+	return append(wire.AppendLiteralHeader(b, int64(len(octets))), octets...)
+}
+
+// cutPartial is what <offset.length> lets through. RFC 9051 section 6.4.5.
+func cutPartial(octets []byte, it *imap.FetchItem) []byte {
+	e := partial(message.Extent{Length: int64(len(octets))}, it)
+	return octets[e.Offset:e.End()]
+}
+
+// partial is what <offset.length> leaves of an extent; beyond the end it is empty.
+func partial(e message.Extent, it *imap.FetchItem) message.Extent {
+	if !it.Partial {
+		return e
+	}
+	skip := min(it.Offset, e.Length)
+	return message.Extent{Offset: e.Offset + skip, Length: min(it.Length, e.Length-skip)}
+}
+
+// write writes the answers of the chunk to the client and fills the holes on the way.
+func (f *fetcher) write(ctx context.Context) error {
+	done, open := 0, (*openMessage)(nil)
+	defer func() { open.close() }()
+	for i := range f.hole {
+		h := &f.hole[i]
+		if err := f.s.out.write(f.buf[done:h.at]); err != nil {
+			return err
+		}
+		done = h.at
+		if open == nil || open.row != h.row {
+			open.close()
+			var err error
+			if open, err = f.open(ctx, h); err != nil {
+				return err
+			}
+		}
+		if err := f.fill(h, open); err != nil {
+			return &brokenError{err}
+		}
+	}
+	return f.s.out.write(f.buf[done:])
+}
+
+// openMessage is the message whose holes are being filled.
+type openMessage struct {
+	row     int
+	content mail.Content // nil if it is gone
+	root    *message.Part
+}
+
+func (o *openMessage) close() {
+	if o != nil && o.content != nil {
+		_ = o.content.Close() // read only: what was read was right
+		o.content = nil
+	}
+}
+
+// open opens the message of a hole. In the middle of an answer an error ends the connection.
+func (f *fetcher) open(ctx context.Context, h *fetchHole) (*openMessage, error) {
+	o := &openMessage{row: h.row}
+	r := &f.rows[h.row]
+	content, err := f.s.acct.OpenContent(ctx, r.page.Contents[r.row])
+	switch {
+	case err != nil && mail.KindOf(err) != mail.NotFound:
+		return nil, &brokenError{err}
+	case err == nil:
+		o.content = content
+	}
+	return o, nil
+}
+
+// fill writes what belongs into a hole.
+func (f *fetcher) fill(h *fetchHole, o *openMessage) error {
+	if o.content == nil {
+		return f.none(h)
+	}
+	whole := h.item.Attr == imap.FetchRFC822 ||
+		h.item.Attr == imap.FetchSection && h.item.Section.What == message.Whole && len(h.item.Section.Path) == 0
+	if whole {
+		return f.extent(o, message.Extent{Length: o.content.Size()}, h.item)
+	}
+	if o.root == nil {
+		root, err := message.DecodeParts(f.text[h.parts:h.until])
+		if err != nil {
+			return err
+		}
+		o.root = root
+	}
+	switch h.item.Attr {
+	case imap.FetchBinary, imap.FetchBinarySize:
+		return f.binary(h, o)
+	case imap.FetchRFC822Header:
+		return f.extent(o, o.root.Header, h.item)
+	case imap.FetchRFC822Text:
+		return f.extent(o, o.root.Body, h.item)
+	}
+	e, ok := o.root.Locate(h.item.Section)
+	if !ok {
+		return f.none(h)
+	}
+	if w := h.item.Section.What; w == message.HeaderFields || w == message.HeaderFieldsNot {
+		return f.filtered(o, e, h.item)
+	}
+	return f.extent(o, e, h.item)
+}
+
+// none is the answer for what is not there.
+func (f *fetcher) none(h *fetchHole) error {
+	if h.item.Attr == imap.FetchBinarySize {
+		return f.s.out.writeString("0")
+	}
+	return f.s.out.writeString("NIL")
+}
+
+// extent writes a range of the octets as a literal.
+func (f *fetcher) extent(o *openMessage, e message.Extent, it *imap.FetchItem) error {
+	e = partial(e, it)
+	f.name = wire.AppendLiteralHeader(f.name[:0], e.Length)
+	if err := f.s.out.write(f.name); err != nil {
+		return err
+	}
+	return f.s.out.copyAt(o.content, e.Offset, e.Length)
+}
+
+// filtered writes header fields; how long a header can be is bounded by package message.
+func (f *fetcher) filtered(o *openMessage, e message.Extent, it *imap.FetchItem) error {
+	header := make([]byte, e.Length)
+	if n, err := o.content.ReadAt(header, e.Offset); n < len(header) {
+		return err
+	}
+	f.name = message.FilterHeader(f.name[:0], header, it.Section.Fields, it.Section.What == message.HeaderFieldsNot)
+	octets := cutPartial(f.name, it)
+	if err := f.s.out.write(wire.AppendLiteralHeader(nil, int64(len(octets)))); err != nil {
+		return err
+	}
+	return f.s.out.write(octets)
+}
+
+// binary writes BINARY and BINARY.SIZE. RFC 3516 sections 4.2 and 4.3.
+func (f *fetcher) binary(h *fetchHole, o *openMessage) error {
+	size, err := o.root.DecodedSize(o.content, h.item.Section.Path)
+	switch mail.KindOf(err) {
+	case mail.NotFound:
+		return f.none(h)
+	case mail.Invalid:
+		f.unknownEncoding = true
+		return f.none(h)
+	}
+	if err != nil {
+		return err
+	}
+	if h.item.Attr == imap.FetchBinarySize {
+		f.name = strconv.AppendInt(f.name[:0], size, 10)
+		return f.s.out.write(f.name)
+	}
+	r, err := o.root.DecodedReader(o.content, h.item.Section.Path)
+	if err != nil {
+		return err
+	}
+	e := partial(message.Extent{Length: size}, h.item)
+	if _, err := io.CopyN(io.Discard, r, e.Offset); err != nil {
+		return err
+	}
+	f.name = wire.AppendLiteral8Header(f.name[:0], e.Length)
+	if err := f.s.out.write(f.name); err != nil {
+		return err
+	}
+	return f.s.out.copyN(r, e.Length)
+}

@@ -1,0 +1,100 @@
+package imapd
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"unicode"
+	"unicode/utf8"
+)
+
+// SEARCH ignores case: text and what is looked for are folded, then compared octet by octet. RFC 9051 section 6.4.4.
+
+// appendFolded appends s with each character in the form that all its cases share.
+func appendFolded[T string | []byte](b []byte, s T) []byte {
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if 'A' <= c && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			b = append(b, c)
+			i++
+			continue
+		}
+		r, n := decodeRune(s[i:min(i+utf8.UTFMax, len(s))])
+		if r == utf8.RuneError && n == 1 {
+			b = append(b, c) // not UTF-8: octets stand for themselves
+		} else {
+			b = utf8.AppendRune(b, unicode.ToLower(unicode.ToUpper(r)))
+		}
+		i += n
+	}
+	return b
+}
+
+func decodeRune[T string | []byte](s T) (rune, int) {
+	var b [utf8.UTFMax]byte
+	return utf8.DecodeRune(b[:copy(b[:], s)])
+}
+
+// finder looks for text in streams, with a buffer that it uses again and again. For one goroutine.
+type finder struct {
+	raw    []byte
+	folded []byte
+}
+
+// findPiece is how much text a finder looks at in one go, octets.
+const findPiece = 32 << 10
+
+// contains tells whether text holds needle, which is folded.
+func (f *finder) contains(text string, needle []byte) bool {
+	f.folded = appendFolded(f.folded[:0], text)
+	return bytes.Contains(f.folded, needle)
+}
+
+// find tells whether the UTF-8 text of r holds needle, which is folded. Memory does not grow with the text.
+func (f *finder) find(r io.Reader, needle []byte) (bool, error) {
+	if len(needle) == 0 {
+		return true, nil
+	}
+	if f.raw == nil {
+		f.raw = make([]byte, findPiece)
+	}
+	f.folded = f.folded[:0]
+	kept := 0 // octets of a character that was cut at the end of the last piece
+	for {
+		n, err := io.ReadAtLeast(r, f.raw[kept:], 1)
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return false, err
+		}
+		piece := f.raw[:kept+n]
+		whole := len(piece)
+		if err == nil {
+			whole -= cutRune(piece)
+		}
+		f.folded = appendFolded(f.folded, piece[:whole])
+		if bytes.Contains(f.folded, needle) {
+			return true, nil
+		}
+		if err != nil {
+			return false, nil
+		}
+		kept = copy(f.raw, piece[whole:])
+		// the end may be the beginning of the needle
+		f.folded = f.folded[:copy(f.folded, f.folded[max(0, len(f.folded)-len(needle)+1):])]
+	}
+}
+
+// cutRune is how many octets at the end of b begin a character that needs more.
+func cutRune(b []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
+		if c := b[len(b)-n]; utf8.RuneStart(c) {
+			if utf8.FullRune(b[len(b)-n:]) {
+				return 0
+			}
+			return n
+		}
+	}
+	return 0
+}

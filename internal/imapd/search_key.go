@@ -1,0 +1,316 @@
+package imapd
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/mail"
+	"github.com/constance-mail/constance/internal/message"
+)
+
+// verdict is what a criterion says of a message, given what was read of it so far.
+type verdict uint8
+
+const (
+	no verdict = iota
+	yes
+	unknown // more has to be read
+)
+
+func verdictOf(b bool) verdict {
+	if b {
+		return yes
+	}
+	return no
+}
+
+// candidate is a message that a search looks at, with what was read of it so far: first the columns of the snapshot,
+// then its digest, then its content.
+type candidate struct {
+	page   *mail.Page
+	row    int
+	digest *mail.Digest // nil: not read yet
+	body   *bodyText    // nil: not opened yet
+}
+
+// criterion is a search key made ready: numbers as intervals, sets resolved, text folded.
+type criterion struct {
+	test     func(k *criterion, q *searcher, c *candidate) verdict
+	subs     []criterion
+	uids     mail.UIDSet
+	bits     mail.FlagSet
+	number   func(p *mail.Page, row int) int64
+	from, to int64                     // the half-open interval that number must be in
+	keys     func(d *mail.Keys) string // the text that must hold needle
+	needle   []byte
+	field    string // a header field's name
+}
+
+// numberOf are the columns that can be asked for as an interval, without reading more than the snapshot.
+var numberOf = map[imap.SearchOp]func(p *mail.Page, row int) int64{
+	imap.SearchLarger:      func(p *mail.Page, row int) int64 { return p.Sizes[row] },
+	imap.SearchSmaller:     func(p *mail.Page, row int) int64 { return p.Sizes[row] },
+	imap.SearchBefore:      func(p *mail.Page, row int) int64 { return p.Internal[row] },
+	imap.SearchOn:          func(p *mail.Page, row int) int64 { return p.Internal[row] },
+	imap.SearchSince:       func(p *mail.Page, row int) int64 { return p.Internal[row] },
+	imap.SearchOlder:       func(p *mail.Page, row int) int64 { return p.Internal[row] },
+	imap.SearchYounger:     func(p *mail.Page, row int) int64 { return p.Internal[row] },
+	imap.SearchSavedBefore: func(p *mail.Page, row int) int64 { return p.Saved[row] },
+	imap.SearchSavedOn:     func(p *mail.Page, row int) int64 { return p.Saved[row] },
+	imap.SearchSavedSince:  func(p *mail.Page, row int) int64 { return p.Saved[row] },
+	imap.SearchModSeq:      func(p *mail.Page, row int) int64 { return int64(p.ModSeqs[row]) },
+	imap.SearchEmailID:     func(p *mail.Page, row int) int64 { return int64(p.Contents[row]) },
+}
+
+// textOf are the decoded fields that are kept with the digest.
+var textOf = map[imap.SearchOp]func(k *mail.Keys) string{
+	imap.SearchFrom:    func(k *mail.Keys) string { return k.From },
+	imap.SearchTo:      func(k *mail.Keys) string { return k.To },
+	imap.SearchCc:      func(k *mail.Keys) string { return k.Cc },
+	imap.SearchBcc:     func(k *mail.Keys) string { return k.Bcc },
+	imap.SearchSubject: func(k *mail.Keys) string { return k.Subject },
+}
+
+const day = 24 * 60 * 60 // seconds
+
+// compile makes a key ready.
+func (q *searcher) compile(k *imap.SearchKey) criterion {
+	c := criterion{needle: appendFolded(nil, k.Text)}
+	switch k.Op {
+	case imap.SearchAll, imap.SearchSaveDateSupported:
+		c.test = func(*criterion, *searcher, *candidate) verdict { return yes }
+	case imap.SearchAnd, imap.SearchOr, imap.SearchNot:
+		q.compileLogic(&c, k)
+	case imap.SearchSeq, imap.SearchUID:
+		c.test, c.uids = (*criterion).inSet, q.sel.resolve(k.Set, k.Op == imap.SearchUID)
+	case imap.SearchRecent:
+		c.test, c.uids = (*criterion).inSet, q.sel.recent
+	case imap.SearchKeyword:
+		c.test, c.bits = (*criterion).hasFlag, mail.Flag(k.Text).Bit(q.snap.Mailbox.Keywords)
+	case imap.SearchFrom, imap.SearchTo, imap.SearchCc, imap.SearchBcc, imap.SearchSubject:
+		c.test, c.keys = (*criterion).inKeys, textOf[k.Op]
+		q.want |= mail.ColKeys
+	case imap.SearchHeader:
+		q.compileHeader(&c, k)
+	case imap.SearchBody:
+		c.test = (*criterion).inBody
+		q.want |= mail.ColParts
+	case imap.SearchText:
+		c.test = (*criterion).inText
+		q.want |= mail.ColParts
+	case imap.SearchSentBefore, imap.SearchSentOn, imap.SearchSentSince:
+		c.test = (*criterion).sent
+		c.from, c.to = interval(k, q.now)
+		c.from, c.to = c.from/day, c.to/day
+		q.want |= mail.ColKeys
+	case imap.SearchThreadID:
+		c.test = (*criterion).inThread
+		c.from, c.to = q.objectID('T', k.Text)
+		q.want |= mail.ColKeys
+	case imap.SearchEmailID:
+		c.test, c.number = (*criterion).inInterval, numberOf[k.Op]
+		c.from, c.to = q.objectID('M', k.Text)
+	default:
+		c.test, c.number = (*criterion).inInterval, numberOf[k.Op]
+		c.from, c.to = interval(k, q.now)
+	}
+	return c
+}
+
+func (q *searcher) compileLogic(c *criterion, k *imap.SearchKey) {
+	for i := range k.Keys {
+		c.subs = append(c.subs, q.compile(&k.Keys[i]))
+	}
+	switch k.Op {
+	case imap.SearchAnd:
+		c.test = (*criterion).and
+	case imap.SearchOr:
+		c.test = (*criterion).or
+	default:
+		c.test = (*criterion).not
+	}
+}
+
+func (q *searcher) compileHeader(c *criterion, k *imap.SearchKey) {
+	c.field = k.Field
+	if message.Cached([]string{k.Field}) {
+		c.test = (*criterion).inCached
+		q.want |= mail.ColHeaders
+		return
+	}
+	c.test = (*criterion).inHeader
+	q.want |= mail.ColParts
+}
+
+// interval is which numbers a key lets through: octets, seconds since 1970, a ModSeq.
+func interval(k *imap.SearchKey, now time.Time) (from, to int64) {
+	from, to = math.MinInt64, math.MaxInt64
+	midnight := k.Day.Unix()
+	switch k.Op {
+	case imap.SearchLarger:
+		from = k.N + 1
+	case imap.SearchSmaller:
+		to = k.N
+	case imap.SearchBefore, imap.SearchSentBefore, imap.SearchSavedBefore:
+		to = midnight
+	case imap.SearchOn, imap.SearchSentOn, imap.SearchSavedOn:
+		from, to = midnight, midnight+day
+	case imap.SearchSince, imap.SearchSentSince, imap.SearchSavedSince:
+		from = midnight
+	case imap.SearchOlder:
+		to = now.Unix() - k.N + 1
+	case imap.SearchYounger:
+		from = now.Unix() - k.N
+	case imap.SearchModSeq:
+		from = k.N
+	}
+	return from, to
+}
+
+// objectID is the interval that holds the number of an object identifier of this account only, or nothing.
+func (q *searcher) objectID(kind byte, id string) (from, to int64) {
+	prefix := string(kind) + string(q.acct.ID()) + "-"
+	n, err := strconv.ParseInt(strings.TrimPrefix(id, prefix), 36, 63)
+	if err != nil || !strings.HasPrefix(id, prefix) {
+		return 0, 0
+	}
+	return n, n + 1
+}
+
+func (k *criterion) and(q *searcher, c *candidate) verdict {
+	v := yes
+	for i := range k.subs {
+		switch k.subs[i].test(&k.subs[i], q, c) {
+		case no:
+			return no
+		case unknown:
+			v = unknown
+		}
+	}
+	return v
+}
+
+func (k *criterion) or(q *searcher, c *candidate) verdict {
+	v := no
+	for i := range k.subs {
+		switch k.subs[i].test(&k.subs[i], q, c) {
+		case yes:
+			return yes
+		case unknown:
+			v = unknown
+		}
+	}
+	return v
+}
+
+func (k *criterion) not(q *searcher, c *candidate) verdict {
+	switch k.subs[0].test(&k.subs[0], q, c) {
+	case no:
+		return yes
+	case yes:
+		return no
+	}
+	return unknown
+}
+
+func (k *criterion) inSet(_ *searcher, c *candidate) verdict {
+	return verdictOf(k.uids.Contains(c.page.UIDs[c.row]))
+}
+
+func (k *criterion) hasFlag(_ *searcher, c *candidate) verdict {
+	return verdictOf(c.page.Flags[c.row]&k.bits != 0)
+}
+
+func (k *criterion) inInterval(_ *searcher, c *candidate) verdict {
+	n := k.number(c.page, c.row)
+	return verdictOf(k.from <= n && n < k.to)
+}
+
+// sent compares the day that the Date field names, in its own zone. RFC 9051 section 6.4.4.
+func (k *criterion) sent(_ *searcher, c *candidate) verdict {
+	if c.digest == nil {
+		return unknown
+	}
+	n := int64(c.digest.SentDay)
+	return verdictOf(c.digest.Sent != mail.NoDate && k.from <= n && n < k.to)
+}
+
+func (k *criterion) inThread(_ *searcher, c *candidate) verdict {
+	if c.digest == nil {
+		return unknown
+	}
+	return verdictOf(k.from <= int64(c.digest.Thread) && int64(c.digest.Thread) < k.to)
+}
+
+func (k *criterion) inKeys(q *searcher, c *candidate) verdict {
+	if c.digest == nil {
+		return unknown
+	}
+	return verdictOf(q.find.contains(k.keys(&c.digest.Keys), k.needle))
+}
+
+// inCached looks into the header fields that are kept with the digest; a message whose fields were too many to be
+// kept has to be opened.
+func (k *criterion) inCached(q *searcher, c *candidate) verdict {
+	switch {
+	case c.digest == nil:
+		return unknown
+	case len(c.digest.Headers) == 0:
+		return k.inHeader(q, c)
+	}
+	return verdictOf(q.fieldHolds(c.digest.Headers, k))
+}
+
+func (k *criterion) inHeader(q *searcher, c *candidate) verdict {
+	if c.body == nil {
+		return unknown
+	}
+	header, err := c.body.header()
+	if err != nil {
+		return q.fail(err)
+	}
+	return verdictOf(q.fieldHolds(header, k))
+}
+
+// fieldHolds tells whether one of the fields of that name holds the text.
+func (q *searcher) fieldHolds(header []byte, k *criterion) bool {
+	q.fields = message.FilterHeader(q.fields[:0], header, []string{k.field}, false)
+	for rest := q.fields; len(rest) > 0; {
+		var field []byte
+		field, rest = cutField(rest)
+		_, value, ok := strings.Cut(string(field), ":")
+		if ok && q.find.contains(message.DecodeHeader(value), k.needle) {
+			return true
+		}
+	}
+	return false
+}
+
+// cutField cuts the first field, with its folded lines, off a header.
+func cutField(header []byte) (field, rest []byte) {
+	for i := 0; i+1 < len(header); i++ {
+		if header[i] == '\n' && header[i+1] != ' ' && header[i+1] != '\t' {
+			return header[:i+1], header[i+1:]
+		}
+	}
+	return header, nil
+}
+
+func (k *criterion) inBody(q *searcher, c *candidate) verdict { return k.inOpened(q, c, false) }
+
+func (k *criterion) inText(q *searcher, c *candidate) verdict { return k.inOpened(q, c, true) }
+
+// inOpened looks into the decoded text of the body, and with header into that before it.
+func (k *criterion) inOpened(q *searcher, c *candidate, header bool) verdict {
+	if c.body == nil {
+		return unknown
+	}
+	found, err := c.body.holds(&q.find, k.needle, header)
+	if err != nil {
+		return q.fail(err)
+	}
+	return verdictOf(found)
+}
