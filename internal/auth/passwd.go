@@ -67,9 +67,8 @@ func ReadPasswdFile(r io.Reader, yield func(line int, u User) error) error {
 }
 
 // ParseLine reads "login:{SCHEME}hash" or "login:{SCHEME}hash:whatever else a passwd-file holds", with or without a line
-// end. A hash without a scheme must begin with $ and is {CRYPT}. A password in {PLAIN} may hold a colon only if the line
-// ends in the six fields of passwd(5), which nobody writes: so a colon ends it, as in Dovecot; {PLAIN.B64} helps. An empty hash lets
-// nobody in. Errors are *LineError.
+// end. A hash without a scheme must begin with $ and is {CRYPT}. A colon always ends the hash: a plain password that has
+// one is written as {PLAIN.B64}. An empty hash lets nobody in. Errors are *LineError.
 func ParseLine(line string) (User, error) {
 	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 	if len(line) > maxPasswdLine {
