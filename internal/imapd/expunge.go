@@ -45,7 +45,7 @@ func (s *session) vanishedSince(ctx context.Context, snap *mail.Snapshot, c *ima
 		gone = (mail.UIDSet{{Start: 1, Stop: max(1, snap.Mailbox.UIDNext-1)}}).Minus(snap.UIDSet())
 	}
 	if gone = gone.Intersect(asked); len(gone) > 0 {
-		s.out.buf = imap.AppendVanished(s.out.buf, true, gone)
+		s.out.buf = imap.AppendVanished(s.out.buf, gone, true)
 	}
 	return nil
 }

@@ -49,7 +49,6 @@ type fetchRow struct {
 	flags  mail.FlagSet
 	modSeq mail.ModSeq
 	seen   bool // \Seen was set by this FETCH: its flags are told
-	done   bool // its answer is in buf
 }
 
 func (r *fetchRow) uid() mail.UID { return r.page.UIDs[r.row] }
