@@ -1,0 +1,307 @@
+package sqlite
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/constance-mail/constance/internal/mail"
+	"golang.org/x/sys/unix"
+	"zombiezen.com/go/sqlite"
+)
+
+// account implements mail.Account. One per account and process, however many handles.
+type account struct {
+	store *store
+	id    mail.AccountID
+	queue queue
+	used  atomic.Int64  // nanoseconds since 1970
+	place *list.Element // in store.open, guarded by store.mu
+
+	mu     sync.Mutex                  // guards the fields below; store.mu is never taken with it held
+	files  *files                      // nil while closed
+	recent map[mail.MailboxID]mail.UID // the first that no session was told of as recent
+}
+
+// files is what is open of an account: closed as a whole when unused.
+type files struct {
+	account *account
+	dir     string
+	changed *changed
+	birth   uint64
+	commits atomic.Int32 // since the log's length was looked at
+
+	lock int // descriptor of the lock file, -1 before the first write; the queue's leader's
+
+	mu    sync.Mutex // guards the fields below
+	users int        // calls that use the files now
+	dead  bool       // to be closed by the last user
+	idle  []*conn
+	spare []*segment // open segments that no upload is writing to
+	boxes *boxes     // the mailboxes as they were
+}
+
+// keepConns is how many connections of an account stay open: one to read while the other one waits for the disk.
+const keepConns = 2
+
+// ID implements mail.Account.
+func (a *account) ID() mail.AccountID { return a.id }
+
+// acquire is the account's open files; release them. It opens or creates the account if need be.
+func (a *account) acquire() (*files, error) {
+	if !a.id.Valid() {
+		return nil, refuse("use account", mail.NotFound, string(a.id))
+	}
+	if err := a.store.touch(a); err != nil {
+		return nil, err
+	}
+	a.used.Store(time.Now().UnixNano())
+	a.mu.Lock()
+	f := a.files
+	if f != nil && f.changed.gone() {
+		a.files = nil
+		f.retire()
+		f = nil
+	}
+	if f == nil {
+		var err error
+		if f, err = a.openFiles(); err != nil {
+			a.mu.Unlock()
+			return nil, fail("open account", string(a.id), err)
+		}
+		a.files = f
+	}
+	f.mu.Lock()
+	f.users++
+	f.mu.Unlock()
+	a.mu.Unlock()
+	for victim := a.store.oldest(a.store.opts.Handles); victim != nil; victim = a.store.oldest(a.store.opts.Handles) {
+		victim.shut(false)
+	}
+	return f, nil
+}
+
+// release ends the use of what acquire gave.
+func (f *files) release() {
+	f.mu.Lock()
+	f.users--
+	last := f.dead && f.users == 0
+	f.mu.Unlock()
+	if last {
+		f.close()
+	}
+}
+
+// retire closes the files when their last user is gone.
+func (f *files) retire() {
+	f.mu.Lock()
+	f.dead = true
+	last := f.users == 0
+	f.mu.Unlock()
+	if last {
+		f.close()
+	}
+}
+
+// shut closes the account's files, now or when their last user is gone. thorough: a long log is written back.
+func (a *account) shut(thorough bool) {
+	if thorough {
+		a.checkpoint()
+	}
+	a.mu.Lock()
+	f := a.files
+	a.files = nil
+	a.mu.Unlock()
+	if f != nil {
+		f.retire()
+	}
+}
+
+// openFiles opens the account, created if it is not there. The account's mutex is held.
+func (a *account) openFiles() (*files, error) {
+	f := &files{account: a, dir: a.store.accountDir(a.id), lock: -1}
+	var err error
+	f.changed, err = openChanged(f.dir + "/changed")
+	if errors.Is(err, os.ErrNotExist) {
+		if err = a.store.create(a.id, f.dir); err == nil {
+			f.changed, err = openChanged(f.dir + "/changed")
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !f.changed.trusted() {
+		if err := f.renew(); err != nil {
+			f.close()
+			return nil, err
+		}
+	}
+	f.birth = f.changed.birth()
+	return f, nil
+}
+
+// renew makes a `changed` file trusted that is new, was copied or is from before the last boot.
+func (f *files) renew() error {
+	if err := f.flock(unix.LOCK_EX); err != nil {
+		return err
+	}
+	defer f.unlock()
+	if f.changed.trusted() {
+		return nil
+	}
+	c, err := f.take()
+	if err != nil {
+		return err
+	}
+	defer f.give(c)
+	if err := migrate(c); err != nil {
+		return err
+	}
+	m, err := c.one("SELECT modseq FROM account")
+	if err == nil {
+		f.changed.renew(mail.ModSeq(m))
+	}
+	return err
+}
+
+// close closes everything. Nobody uses the files any more.
+func (f *files) close() {
+	for _, c := range f.idle {
+		_ = c.Close() // nothing is under way in it
+	}
+	for _, s := range f.spare {
+		s.close()
+	}
+	if f.lock >= 0 {
+		_ = unix.Close(f.lock) // nothing is written to it
+	}
+	f.changed.close()
+}
+
+// take is a connection for the caller alone, to be given back.
+func (f *files) take() (*conn, error) {
+	f.mu.Lock()
+	if n := len(f.idle); n > 0 {
+		c := f.idle[n-1]
+		f.idle = f.idle[:n-1]
+		f.mu.Unlock()
+		return c, nil
+	}
+	f.mu.Unlock()
+	c, err := openConn(f.dir+"/mail.db", sqlite.OpenReadWrite)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.exec(cachePragma); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// give returns a connection. One with an open transaction would hold the log: it is closed.
+func (f *files) give(c *conn) {
+	f.mu.Lock()
+	if len(f.idle) < keepConns && c.AutocommitEnabled() {
+		f.idle = append(f.idle, c)
+		c = nil
+	}
+	f.mu.Unlock()
+	if c != nil {
+		_ = c.Close() // a broken connection has reported before
+	}
+}
+
+// flock takes the lock that a writer needs, how is LOCK_EX with or without LOCK_NB. Only the head of the queue of this
+// process may ask for it (or who opens the files): in a process the lock does not count.
+func (f *files) flock(how int) error {
+	if f.lock < 0 {
+		fd, err := unix.Open(f.dir+"/lock", unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+		if err != nil {
+			return &os.PathError{Op: "open", Path: f.dir + "/lock", Err: err}
+		}
+		f.lock = fd
+	}
+	for {
+		if err := unix.Flock(f.lock, how); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func (f *files) unlock() { _ = unix.Flock(f.lock, unix.LOCK_UN) } // fails only for a wrong descriptor
+
+// view calls read with a connection in a read transaction.
+func (a *account) view(ctx context.Context, op, item string, read func(f *files, c *conn) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	f, err := a.acquire()
+	if err != nil {
+		return err
+	}
+	defer f.release()
+	c, err := f.take()
+	if err != nil {
+		return fail(op, item, err)
+	}
+	defer f.give(c)
+	return fail(op, item, c.read(func() error { return read(f, c) }))
+}
+
+// ModSeq implements mail.Account.
+func (a *account) ModSeq(ctx context.Context) (mail.ModSeq, error) {
+	f, err := a.acquire()
+	if err != nil {
+		return 0, err
+	}
+	defer f.release()
+	if m, ok := a.current(f); ok {
+		return m, nil
+	}
+	c, err := f.take()
+	if err != nil {
+		return 0, fail("look at account", string(a.id), err)
+	}
+	defer f.give(c)
+	m, err := c.one("SELECT modseq FROM account")
+	return mail.ModSeq(m), fail("look at account", string(a.id), err)
+}
+
+// current is the account's ModSeq as `changed` has it, false if only the database can tell now.
+func (a *account) current(f *files) (mail.ModSeq, bool) {
+	if m, ok := f.changed.load(); ok {
+		return m, true
+	}
+	a.heal(f)
+	return f.changed.load()
+}
+
+// heal cleans a `changed` file that a writer left dirty when it died. While a writer is at work it does nothing.
+func (a *account) heal(f *files) {
+	if !a.queue.tryLead() {
+		return
+	}
+	defer a.queue.pass()
+	if f.flock(unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return
+	}
+	defer f.unlock()
+	if _, ok := f.changed.load(); ok || f.changed.gone() || !f.changed.trusted() {
+		return
+	}
+	c, err := f.take()
+	if err != nil {
+		return // the reader meets the same error
+	}
+	defer f.give(c)
+	if m, err := c.one("SELECT modseq FROM account"); err == nil {
+		f.changed.clean(mail.ModSeq(m))
+	}
+}
+
+// Watch implements mail.Account.
+func (a *account) Watch(wake func()) (stop func()) { return a.store.hints.Watch(string(a.id), wake) }

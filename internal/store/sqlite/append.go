@@ -1,0 +1,209 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// Append implements mail.Messages.
+func (a *account) Append(ctx context.Context, mailbox mail.MailboxID, msgs []mail.NewMessage) (mail.Appended, error) {
+	if err := ctx.Err(); err != nil {
+		return mail.Appended{}, err
+	}
+	f, err := a.acquire() // a closed store or a bad account is reported before the messages
+	if err != nil {
+		return mail.Appended{}, err
+	}
+	defer f.release()
+	ups, err := a.uploads(msgs)
+	if err != nil {
+		return mail.Appended{}, err
+	}
+	for _, u := range ups {
+		if err := u.settle(); err != nil {
+			return mail.Appended{}, fail("append", string(a.id), err)
+		}
+	}
+	var out mail.Appended
+	err = a.update(ctx, "append", string(a.id), func(t *tx) (err error) {
+		out, err = t.appendAll(mailbox, msgs, ups)
+		return err
+	})
+	if err != nil {
+		return mail.Appended{}, err
+	}
+	for _, u := range ups {
+		u.take()
+	}
+	return out, nil
+}
+
+// uploads checks the messages. Kind Invalid.
+func (a *account) uploads(msgs []mail.NewMessage) ([]*upload, error) {
+	ups := make([]*upload, len(msgs))
+	for i := range msgs {
+		u, ok := msgs[i].Upload.(*upload)
+		if !ok || u == nil || u.state != uploadOpen || u.account != a || msgs[i].Digest == nil || slices.Contains(ups[:i], u) {
+			return nil, refuse("append", mail.Invalid, string(a.id))
+		}
+		if err := checkFlags("append", msgs[i].Flags); err != nil {
+			return nil, err
+		}
+		ups[i] = u
+	}
+	return ups, nil
+}
+
+// appendAll puts the messages into the mailbox.
+func (t *tx) appendAll(mailbox mail.MailboxID, msgs []mail.NewMessage, ups []*upload) (mail.Appended, error) {
+	b, err := t.c.loadBox(mailbox)
+	if err != nil {
+		return mail.Appended{}, err
+	}
+	out := mail.Appended{UIDValidity: b.UIDValidity}
+	if len(msgs) == 0 {
+		return out, nil
+	}
+	var flags []mail.Flag
+	for i := range msgs {
+		flags = append(flags, msgs[i].Flags...)
+	}
+	entries := make([]entry, len(msgs))
+	for i := range msgs {
+		internal := t.now
+		if !msgs[i].Internal.IsZero() {
+			internal = msgs[i].Internal.Unix()
+		}
+		entries[i] = entry{content: t.st.content + mail.ContentID(i) + 1, size: ups[i].size, internal: internal, saved: t.now}
+	}
+	if err := t.room(entries); err != nil {
+		return out, err
+	}
+	mod := t.st.modseq + 1
+	if err := t.flagAll(&b, entries, msgs, flags); err != nil {
+		return out, err
+	}
+	if err := t.add(&b, entries, mod); err != nil {
+		return out, err
+	}
+	for i := range msgs {
+		if err := t.addContent(ups[i], msgs[i].Digest); err != nil {
+			return out, err
+		}
+		out.UIDs = append(out.UIDs, entries[i].uid)
+		out.Contents = append(out.Contents, entries[i].content)
+	}
+	out.ModSeq = t.next()
+	return out, t.storeBox(&b)
+}
+
+// flagAll gives the entries the flags of the messages, all of which are flags.
+func (t *tx) flagAll(b *box, entries []entry, msgs []mail.NewMessage, flags []mail.Flag) error {
+	if _, err := t.bits(b, flags, true); err != nil {
+		return err
+	}
+	for i := range entries {
+		for _, f := range msgs[i].Flags {
+			entries[i].flags |= f.Bit(b.Keywords)
+		}
+	}
+	return nil
+}
+
+// addContent adds the next content, with one reference.
+func (t *tx) addContent(u *upload, d *mail.Digest) error {
+	t.st.content++
+	id := int64(t.st.content)
+	thread, err := t.join(d)
+	if err != nil {
+		return err
+	}
+	s, err := t.c.prep("INSERT INTO content(id, refs, size, crc, segment, offset) VALUES (?, 1, ?, ?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	var segment, offset int64
+	if u.seg != nil {
+		segment, offset = u.seg.no, u.start
+	}
+	if err := s.bind(id, u.size, int64(u.crc), segment, offset).run(); err != nil {
+		return err
+	}
+	if s, err = t.c.prep("INSERT INTO digest(id, envelope, keys) VALUES (?, ?, ?)"); err != nil {
+		return err
+	}
+	t.buf = appendKeys(t.buf[:0], d, thread)
+	if err := s.bind(id).blob(2, d.Envelope).blob(3, t.buf).run(); err != nil {
+		return err
+	}
+	s, err = t.c.prep("INSERT INTO structure(id, header_size, parts, body, headers) VALUES (?, ?, ?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	s.bind(id, d.HeaderSize).blob(3, d.Parts).blob(4, d.BodyStructure).blob(5, d.Headers)
+	if err := s.run(); err != nil || u.seg != nil {
+		return err
+	}
+	if s, err = t.c.prep("INSERT INTO body(id, data) VALUES (?, ?)"); err != nil {
+		return err
+	}
+	return s.bind(id).blob(2, u.mem).run()
+}
+
+// threadKey is the key of a message id in table thread.
+func threadKey(id string) int64 {
+	h := sha256.Sum256([]byte(id))
+	return int64(binary.LittleEndian.Uint64(h[:]))
+}
+
+// threadIDs are the keys of the message ids that tie d to others, without doubles: references, then its own.
+func threadIDs(d *mail.Digest) []int64 {
+	out := make([]int64, 0, len(d.References)+1)
+	add := func(id string) {
+		if k := threadKey(id); id != "" && !slices.Contains(out, k) {
+			out = append(out, k)
+		}
+	}
+	for _, r := range d.References {
+		add(r)
+	}
+	add(d.MessageID)
+	return out
+}
+
+// join is the thread of a new content: that of the first id that is known, else a new one. Its ids are known then.
+func (t *tx) join(d *mail.Digest) (mail.ThreadID, error) {
+	ids := threadIDs(d)
+	var thread int64
+	for _, id := range ids {
+		var err error
+		if thread, err = t.c.one("SELECT thread FROM thread WHERE id = ?", id); err != nil {
+			return 0, err
+		}
+		if thread != 0 {
+			break
+		}
+	}
+	if thread == 0 {
+		t.st.thread++
+		thread = int64(t.st.thread)
+	}
+	s, err := t.c.prep(`INSERT INTO thread(id, thread, uses) VALUES (?, ?, 1)
+		ON CONFLICT(id) DO UPDATE SET uses = uses + 1`)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		if err := s.bind(id, thread).run(); err != nil {
+			return 0, err
+		}
+		if err := s.Reset(); err != nil {
+			return 0, err
+		}
+	}
+	return mail.ThreadID(thread), nil
+}

@@ -1,0 +1,127 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/constance-mail/constance/internal/mail"
+	"golang.org/x/sys/unix"
+)
+
+// location is where the octets of a content are: a row of table content.
+type location struct {
+	size    int64
+	crc     uint32
+	segment int64 // 0: in table body
+	offset  int64
+}
+
+// locate is where a content is, false if it is gone.
+func (c *conn) locate(id mail.ContentID) (location, bool, error) {
+	s, err := c.prep("SELECT size, crc, segment, offset FROM content WHERE id = ?")
+	if err != nil {
+		return location{}, false, err
+	}
+	defer s.done()
+	row, err := s.bind(int64(id)).first()
+	if err != nil || !row {
+		return location{}, false, err
+	}
+	return location{s.ColumnInt64(0), uint32(s.ColumnInt64(1)), s.ColumnInt64(2), s.ColumnInt64(3)}, true, nil
+}
+
+func contentItem(id mail.ContentID) string { return "content " + strconv.FormatUint(uint64(id), 10) }
+
+// OpenContent implements mail.Messages.
+func (a *account) OpenContent(ctx context.Context, id mail.ContentID) (mail.Content, error) {
+	var loc location
+	var mem *inMemory
+	var dir string
+	err := a.view(ctx, "open content", string(a.id), func(f *files, c *conn) error {
+		var ok bool
+		var err error
+		dir = f.dir
+		if loc, ok, err = c.locate(id); err != nil {
+			return err
+		}
+		if !ok {
+			return refuse("open content", mail.NotFound, contentItem(id))
+		}
+		if loc.segment == 0 {
+			mem, err = c.loadBody(id, loc.size)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if mem != nil {
+		return mem, nil
+	}
+	out, err := openRecord(dir, loc)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, refuse("open content", mail.NotFound, contentItem(id)) // purged meanwhile
+	}
+	if err != nil {
+		return nil, fail("open content", contentItem(id), err)
+	}
+	return out, nil
+}
+
+// loadBody is a content that is inline.
+func (c *conn) loadBody(id mail.ContentID, size int64) (*inMemory, error) {
+	s, err := c.prep("SELECT data FROM body WHERE id = ?")
+	if err != nil {
+		return nil, err
+	}
+	defer s.done()
+	row, err := s.bind(int64(id)).first()
+	if err != nil {
+		return nil, err
+	}
+	if !row || int64(s.ColumnLen(0)) != size {
+		return nil, corrupt(contentItem(id), "its body is missing or has another size")
+	}
+	return &inMemory{append([]byte(nil), s.bytes(0)...)}, nil
+}
+
+// inMemory is a Content that was read as a whole.
+type inMemory struct{ b []byte }
+
+func (m *inMemory) Size() int64 { return int64(len(m.b)) }
+
+func (m *inMemory) Close() error { return nil }
+
+func (m *inMemory) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 || off > int64(len(m.b)) {
+		return 0, io.EOF
+	}
+	n := copy(p, m.b[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// record is a Content in a segment. Its read lock keeps Purge away until it is closed.
+type record struct {
+	io.SectionReader
+	file *os.File
+}
+
+// openRecord opens a content that is in a segment.
+func openRecord(dir string, loc location) (*record, error) {
+	file, err := os.Open(segmentPath(dir, loc.segment))
+	if err != nil {
+		return nil, err
+	}
+	if err := lockRange(file, unix.F_RDLCK, max(loc.offset, 1)); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return &record{*io.NewSectionReader(file, loc.offset, loc.size), file}, nil
+}
+
+func (r *record) Close() error { return r.file.Close() }

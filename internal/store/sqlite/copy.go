@@ -1,0 +1,229 @@
+package sqlite
+
+import (
+	"context"
+	"math/bits"
+
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// Copy implements mail.Messages.
+func (a *account) Copy(ctx context.Context, from mail.MailboxID, uids mail.UIDSet, to mail.MailboxID) (mail.Copied, error) {
+	return a.transfer(ctx, "copy", from, to, transfer{uids: uids})
+}
+
+// Move implements mail.Messages.
+func (a *account) Move(ctx context.Context, from mail.MailboxID, uids mail.UIDSet, to mail.MailboxID) (mail.Copied, error) {
+	return a.transfer(ctx, "move", from, to, transfer{uids: uids, move: true})
+}
+
+// transfer is a copy or a move.
+type transfer struct {
+	uids mail.UIDSet
+	mod  mail.ModSeq // of the change
+	move bool
+}
+
+func (a *account) transfer(ctx context.Context, op string, from, to mail.MailboxID, x transfer) (mail.Copied, error) {
+	var out mail.Copied
+	err := a.update(ctx, op, string(a.id), func(t *tx) error {
+		src, err := t.c.loadBox(from)
+		if err != nil {
+			return err
+		}
+		dst := &src
+		if to != from {
+			b, err := t.c.loadBox(to)
+			if err != nil {
+				return err
+			}
+			dst = &b
+		}
+		x.mod = t.st.modseq + 1
+		out, err = t.transfer(&src, dst, x)
+		if err == nil && len(out.From) > 0 {
+			t.next()
+		}
+		return err
+	})
+	if err != nil {
+		return mail.Copied{}, err
+	}
+	return out, nil
+}
+
+// transfer copies or moves messages between mailboxes, which may be the same, and stores both.
+func (t *tx) transfer(src, dst *box, x transfer) (mail.Copied, error) {
+	out := mail.Copied{UIDValidity: dst.UIDValidity}
+	entries, err := t.collect(src, x.uids)
+	if err != nil || len(entries) == 0 {
+		return out, err
+	}
+	if !x.move {
+		if err := t.room(entries); err != nil {
+			return out, err
+		}
+	}
+	if src != dst {
+		if err := t.translate(entries, src, dst); err != nil {
+			return out, err
+		}
+	}
+	for i := range entries {
+		out.From.Add(entries[i].uid)
+	}
+	if x.move {
+		if _, err := t.expunge(src, out.From, x.mod, false); err != nil {
+			return out, err
+		}
+		src.HighestMod = x.mod
+	}
+	if err := t.refer(entries); err != nil {
+		return out, err
+	}
+	if err := t.add(dst, entries, x.mod); err != nil {
+		return out, err
+	}
+	out.To.AddRange(entries[0].uid, entries[len(entries)-1].uid)
+	out.ModSeq = x.mod
+	if src != dst && x.move {
+		if err := t.storeBox(src); err != nil {
+			return out, err
+		}
+	}
+	return out, t.storeBox(dst)
+}
+
+// collect is the messages of uids as entries, with src's keyword bits.
+func (t *tx) collect(src *box, uids mail.UIDSet) ([]entry, error) {
+	var entries []entry
+	err := t.pages(src.ID, uids, func() error {
+		key := pageKey(src.ID, t.marks.no)
+		if err := t.c.loadFixed(key, &t.fixed); err != nil {
+			return err
+		}
+		for i, u := range t.marks.uids {
+			if !uids.Contains(u) {
+				continue
+			}
+			row, ok := t.fixed.row(u)
+			if !ok {
+				return corrupt(pageItem(key), "a message without a content")
+			}
+			entries = append(entries, entry{
+				uid: u, flags: t.marks.flags[i], content: t.fixed.contents[row], size: t.fixed.sizes[row],
+				internal: t.fixed.internal[row], saved: t.now,
+			})
+		}
+		return nil
+	})
+	return entries, err
+}
+
+// room refuses entries that would take the account over its quota.
+func (t *tx) room(entries []entry) error {
+	size, n, st := sizeOf(entries), int64(len(entries)), &t.st
+	if st.storageLimit > 0 && st.storage+size > st.storageLimit ||
+		st.messagesLimit > 0 && st.messages+n > st.messagesLimit {
+		return refuse("add to mailbox", mail.OverQuota, "")
+	}
+	return nil
+}
+
+func sizeOf(entries []entry) (size int64) {
+	for i := range entries {
+		size += entries[i].size
+	}
+	return size
+}
+
+// translate turns the keyword bits of src into those of dst, which gets the keywords that it lacks.
+func (t *tx) translate(entries []entry, src, dst *box) error {
+	const system = 1<<len(mail.SystemFlags) - 1
+	var all mail.FlagSet
+	for i := range entries {
+		all |= entries[i].flags
+	}
+	words := (all &^ system).Flags(src.Keywords)
+	if len(words) == 0 {
+		return nil
+	}
+	if _, err := t.bits(dst, words, true); err != nil {
+		return err
+	}
+	for i := range entries {
+		e := &entries[i]
+		out := e.flags & system
+		for rest := e.flags &^ system; rest != 0; rest &= rest - 1 {
+			out |= words[bits.OnesCount64(uint64(all&^system)&uint64(rest&-rest-1))].Bit(dst.Keywords)
+		}
+		e.flags = out
+	}
+	return nil
+}
+
+// refer counts one more reference to each content. Neighbours go in one statement.
+func (t *tx) refer(entries []entry) error {
+	s, err := t.c.prep("UPDATE content SET refs = refs + 1 WHERE id BETWEEN ? AND ?")
+	if err != nil {
+		return err
+	}
+	for i := 0; i < len(entries); {
+		j := i + 1
+		for j < len(entries) && entries[j].content == entries[j-1].content+1 {
+			j++
+		}
+		if err := s.bind(int64(entries[i].content), int64(entries[j-1].content)).run(); err != nil {
+			return err
+		}
+		if err := s.Reset(); err != nil {
+			return err
+		}
+		i = j
+	}
+	return nil
+}
+
+// add puts entries into b, giving them UIDs, and counts them. Kind Limit.
+func (t *tx) add(b *box, entries []entry, mod mail.ModSeq) error {
+	size, n, st := sizeOf(entries), int64(len(entries)), &t.st
+	if int64(b.UIDNext)+n >= 1<<32 {
+		return refuse("add to mailbox", mail.Limit, b.Name)
+	}
+	st.storage, st.messages = st.storage+size, st.messages+n
+	b.Size += size
+	b.Messages += uint32(n)
+	b.HighestMod = mod
+	for i := 0; i < len(entries); {
+		no := int64(b.UIDNext / mail.PageSize)
+		stop := min(len(entries), i+int(mail.PageSize-b.UIDNext%mail.PageSize))
+		if err := t.addToPage(b, no, entries[i:stop], mod); err != nil {
+			return err
+		}
+		i = stop
+	}
+	return nil
+}
+
+// addToPage puts entries into a page with room for them.
+func (t *tx) addToPage(b *box, no int64, entries []entry, mod mail.ModSeq) error {
+	key := pageKey(b.ID, no)
+	if err := t.c.loadMarks(key, &t.marks); err != nil {
+		return err
+	}
+	if err := t.c.loadFixed(key, &t.fixed); err != nil {
+		return err
+	}
+	for i := range entries {
+		e := &entries[i]
+		e.uid = b.UIDNext
+		b.UIDNext++
+		b.count(e.flags, 1)
+		t.marks.add(e.uid, e.flags, mod)
+		t.fixed.add(*e)
+	}
+	if err := t.storePage(b.ID, mod); err != nil {
+		return err
+	}
+	return t.storeFixed(b.ID, no)
+}

@@ -1,0 +1,113 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// The queries of Digests by what is wanted: a run of ids in one go. Each has the columns id, header_size, envelope, keys,
+// parts, body, headers, with NULL for what its tables lack.
+const (
+	digestRun    = "SELECT id, 0, envelope, keys, NULL, NULL, NULL FROM digest WHERE id BETWEEN ? AND ?"
+	structureRun = "SELECT id, header_size, NULL, NULL, parts, body, headers FROM structure WHERE id BETWEEN ? AND ?"
+	bothRun      = `SELECT d.id, s.header_size, d.envelope, d.keys, s.parts, s.body, s.headers
+		FROM digest d JOIN structure s ON s.id = d.id WHERE d.id BETWEEN ? AND ?`
+)
+
+// digestGap is how many unwanted rows are passed over rather than looking for the next one anew.
+const digestGap = 4
+
+// Digests implements mail.Messages.
+func (a *account) Digests(ctx context.Context, ids []mail.ContentID, want mail.Columns,
+	yield func(i int, d *mail.Digest) error) error {
+	r := digestReader{ctx: ctx, want: want, yield: yield}
+	return a.view(ctx, "read digests", string(a.id), func(_ *files, c *conn) error {
+		for i := 0; i < len(ids); {
+			j := i + 1
+			for j < len(ids) && ids[j] > ids[j-1] && ids[j]-ids[j-1] <= digestGap {
+				j++
+			}
+			if err := r.run(c, ids[i:j], i); err != nil {
+				return err
+			}
+			i = j
+		}
+		return nil
+	})
+}
+
+// digestReader reads digests into one Digest.
+type digestReader struct {
+	ctx   context.Context // of the call that it is a part of
+	want  mail.Columns
+	yield func(i int, d *mail.Digest) error
+	d     mail.Digest
+	texts arena
+}
+
+func (r *digestReader) query() string {
+	const digest, structure = mail.ColEnvelope | mail.ColKeys, mail.ColBodyStructure | mail.ColParts | mail.ColHeaders
+	switch {
+	case r.want&structure == 0:
+		return digestRun
+	case r.want&digest == 0:
+		return structureRun
+	}
+	return bothRun
+}
+
+// run yields the contents ids, which ascend with small gaps; base is the index of the first.
+func (r *digestReader) run(c *conn, ids []mail.ContentID, base int) error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	s, err := c.prep(r.query())
+	if err != nil {
+		return err
+	}
+	defer s.done()
+	s.bind(int64(ids[0]), int64(ids[len(ids)-1]))
+	i := 0
+	for {
+		row, err := s.Step()
+		if err != nil || !row {
+			return err
+		}
+		id := mail.ContentID(s.ColumnInt64(0))
+		for i < len(ids) && ids[i] < id {
+			i++
+		}
+		if i == len(ids) || ids[i] != id {
+			continue
+		}
+		if err := r.fill(s, id); err != nil {
+			return err
+		}
+		if err := r.yield(base+i, &r.d); err != nil {
+			return err
+		}
+	}
+}
+
+// fill reads the wanted columns of the row.
+func (r *digestReader) fill(s stmt, id mail.ContentID) error {
+	d := &r.d
+	*d = mail.Digest{References: d.References[:0]}
+	if r.want&mail.ColEnvelope != 0 {
+		d.Envelope = s.bytes(2)
+	}
+	if r.want&mail.ColKeys != 0 && !readKeys(r.texts.text(s.bytes(3)), d) {
+		return corrupt(contentItem(id), "damaged keys")
+	}
+	if r.want&mail.ColParts != 0 {
+		d.HeaderSize, d.Parts = s.ColumnInt64(1), s.bytes(4)
+	}
+	if r.want&mail.ColBodyStructure != 0 {
+		d.BodyStructure = s.bytes(5)
+	}
+	if r.want&mail.ColHeaders != 0 {
+		d.Headers = s.bytes(6)
+	}
+	return nil
+}

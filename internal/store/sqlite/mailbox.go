@@ -1,0 +1,307 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// box is a row of table mailbox.
+type box struct {
+	mail.Mailbox
+	recent    mail.UID    // see ClaimRecent
+	forgotten mail.ModSeq // the highest ModSeq of an expunge that Purge has forgotten
+	shrunk    mail.ModSeq // the highest ModSeq of an empty page that Purge has deleted
+	gone      int64       // when it was deleted, seconds since 1970; 0: it is there
+}
+
+// boxes is the list of mailboxes as it was.
+type boxes struct {
+	asOf mail.ModSeq
+	list []mail.Mailbox // in order, with the names that are only subscribed
+}
+
+const boxColumns = `id, name, uidvalidity, uidnext, highest, messages, unseen, deleted, size, keywords, uses,
+	recent, forgotten, shrunk, gone`
+
+// scanBox reads a row of boxColumns.
+func scanBox(s stmt) box {
+	b := box{
+		Mailbox: mail.Mailbox{
+			ID: mail.MailboxID(s.ColumnInt64(0)), Name: s.ColumnText(1),
+			UIDValidity: mail.UIDValidity(s.ColumnInt64(2)), UIDNext: mail.UID(s.ColumnInt64(3)),
+			HighestMod: mail.ModSeq(s.ColumnInt64(4)), Messages: uint32(s.ColumnInt64(5)),
+			Unseen: uint32(s.ColumnInt64(6)), Deleted: uint32(s.ColumnInt64(7)), Size: s.ColumnInt64(8),
+		},
+		recent: mail.UID(s.ColumnInt64(11)), forgotten: mail.ModSeq(s.ColumnInt64(12)),
+		shrunk: mail.ModSeq(s.ColumnInt64(13)), gone: s.ColumnInt64(14),
+	}
+	b.Keywords = splitWords[mail.Flag](s.ColumnText(9))
+	b.Uses = splitWords[mail.SpecialUse](s.ColumnText(10))
+	return b
+}
+
+// splitWords undoes joinWords.
+func splitWords[T ~string](s string) []T {
+	if s == "" {
+		return nil
+	}
+	words := strings.Split(s, " ")
+	out := make([]T, len(words))
+	for i, w := range words {
+		out[i] = T(w)
+	}
+	return out
+}
+
+// joinWords joins atoms, which have no spaces; an empty one is kept.
+func joinWords[T ~string](words []T) string {
+	var b strings.Builder
+	for i, w := range words {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(string(w))
+	}
+	return b.String()
+}
+
+// loadBox is the mailbox of that id. Kind NotFound.
+func (c *conn) loadBox(id mail.MailboxID) (box, error) {
+	s, err := c.prep("SELECT " + boxColumns + " FROM mailbox WHERE id = ? AND gone = 0")
+	if err != nil {
+		return box{}, err
+	}
+	defer s.done()
+	row, err := s.bind(int64(id)).first()
+	if err != nil {
+		return box{}, err
+	}
+	if !row {
+		return box{}, refuse("look at mailbox", mail.NotFound, "")
+	}
+	return scanBox(s), nil
+}
+
+// loadBoxes is all mailboxes, in no order.
+func (c *conn) loadBoxes() ([]box, error) {
+	s, err := c.prep("SELECT " + boxColumns + " FROM mailbox WHERE gone = 0")
+	if err != nil {
+		return nil, err
+	}
+	defer s.done()
+	var out []box
+	for {
+		row, err := s.Step()
+		if err != nil || !row {
+			return out, err
+		}
+		out = append(out, scanBox(s))
+	}
+}
+
+// loadSubscriptions is the names that are subscribed.
+func (c *conn) loadSubscriptions() (map[string]bool, error) {
+	s, err := c.prep("SELECT name FROM subscription")
+	if err != nil {
+		return nil, err
+	}
+	defer s.done()
+	out := make(map[string]bool)
+	for {
+		row, err := s.Step()
+		if err != nil || !row {
+			return out, err
+		}
+		out[s.ColumnText(0)] = true
+	}
+}
+
+// storeBox writes the mailbox, new or not.
+func (t *tx) storeBox(b *box) error {
+	s, err := t.c.prep("INSERT OR REPLACE INTO mailbox(" + boxColumns + `)
+		VALUES (?1, ?12, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?13, ?14, ?9, ?10, ?11, ?15)`)
+	if err != nil {
+		return err
+	}
+	if t.files != nil {
+		b.recent = max(b.recent, t.files.account.recentOf(b.ID))
+	}
+	s.bind(int64(b.ID), int64(b.UIDValidity), int64(b.UIDNext), int64(b.HighestMod), int64(b.Messages), int64(b.Unseen),
+		int64(b.Deleted), b.Size, int64(b.recent), int64(b.forgotten), int64(b.shrunk))
+	s.BindInt64(15, b.gone)
+	t.wrote = true
+	return s.text(12, b.Name).text(13, joinWords(b.Keywords)).text(14, joinWords(b.Uses)).run()
+}
+
+// addMailbox adds a mailbox of a clean name that is not taken.
+func (t *tx) addMailbox(name string, uses []mail.SpecialUse, mod mail.ModSeq) (box, error) {
+	t.st.mailbox++
+	t.st.uidValidity = max(t.st.uidValidity+1, mail.UIDValidity(t.now))
+	b := box{recent: 1, Mailbox: mail.Mailbox{
+		ID: t.st.mailbox, Name: name, UIDValidity: t.st.uidValidity, UIDNext: 1, HighestMod: mod, Uses: uses,
+	}}
+	return b, t.storeBox(&b)
+}
+
+// subscribe sets or takes away a subscription.
+func (t *tx) subscribe(name string, on bool) error {
+	query := "DELETE FROM subscription WHERE name = ?"
+	if on {
+		query = "INSERT OR IGNORE INTO subscription(name) VALUES (?)"
+	}
+	s, err := t.c.prep(query)
+	if err != nil {
+		return err
+	}
+	return s.text(1, name).run()
+}
+
+// compareNames orders names with Separator before every other character.
+func compareNames(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		switch x, y := a[i], b[i]; {
+		case x == y:
+		case x == mail.Separator:
+			return -1
+		case y == mail.Separator || x > y:
+			return 1
+		default:
+			return -1
+		}
+	}
+	return len(a) - len(b)
+}
+
+// boxes is the list of mailboxes as it is now.
+func (a *account) boxes(ctx context.Context) (*boxes, error) {
+	f, err := a.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer f.release()
+	now, ok := a.current(f)
+	f.mu.Lock()
+	l := f.boxes
+	f.mu.Unlock()
+	if ok && l != nil && l.asOf == now {
+		return l, nil
+	}
+	err = a.view(ctx, "list mailboxes", string(a.id), func(f *files, c *conn) error {
+		l, err = c.loadList()
+		if err == nil {
+			f.mu.Lock()
+			f.boxes = l
+			f.mu.Unlock()
+		}
+		return err
+	})
+	return l, err
+}
+
+// loadList reads the list of mailboxes. It needs a transaction.
+func (c *conn) loadList() (*boxes, error) {
+	st, err := c.loadState()
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.loadBoxes()
+	if err != nil {
+		return nil, err
+	}
+	subscribed, err := c.loadSubscriptions()
+	if err != nil {
+		return nil, err
+	}
+	l := &boxes{asOf: st.modseq, list: make([]mail.Mailbox, 0, len(all)+len(subscribed))}
+	for i := range all {
+		m := all[i].Mailbox
+		m.Subscribed = subscribed[m.Name]
+		delete(subscribed, m.Name)
+		l.list = append(l.list, m)
+	}
+	for name := range subscribed {
+		l.list = append(l.list, mail.Mailbox{Name: name, Subscribed: true})
+	}
+	slices.SortFunc(l.list, func(x, y mail.Mailbox) int { return compareNames(x.Name, y.Name) })
+	return l, nil
+}
+
+// Mailboxes implements mail.Mailboxes.
+func (a *account) Mailboxes(ctx context.Context) ([]mail.Mailbox, error) {
+	l, err := a.boxes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(l.list), nil
+}
+
+// Mailbox implements mail.Mailboxes.
+func (a *account) Mailbox(ctx context.Context, name string) (mail.Mailbox, error) {
+	name, err := mail.CleanName(name)
+	if err != nil {
+		return mail.Mailbox{}, err
+	}
+	l, err := a.boxes(ctx)
+	if err != nil {
+		return mail.Mailbox{}, err
+	}
+	i, ok := slices.BinarySearchFunc(l.list, name, func(m mail.Mailbox, n string) int { return compareNames(m.Name, n) })
+	if !ok || l.list[i].ID == 0 {
+		return mail.Mailbox{}, refuse("look at mailbox", mail.NotFound, name)
+	}
+	return l.list[i], nil
+}
+
+// recentOf is what ClaimRecent remembers of a mailbox.
+func (a *account) recentOf(id mail.MailboxID) mail.UID {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.recent[id]
+}
+
+// ClaimRecent implements mail.Messages. What was claimed is known in this process, and to others from the next change
+// of the mailbox on: as RFC 3501 section 2.3.2 has it, a message counts as recent when in doubt.
+func (a *account) ClaimRecent(ctx context.Context, mailbox mail.MailboxID) (mail.UID, error) {
+	var b box
+	err := a.view(ctx, "claim recent", string(a.id), func(_ *files, c *conn) (err error) {
+		b, err = c.loadBox(mailbox)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	first := max(b.recent, a.recent[mailbox], 1)
+	if a.recent == nil {
+		a.recent = make(map[mail.MailboxID]mail.UID)
+	}
+	a.recent[mailbox] = max(first, b.UIDNext)
+	return first, nil
+}
+
+// Usage implements mail.Account.
+func (a *account) Usage(ctx context.Context) (mail.Usage, error) {
+	var st state
+	err := a.view(ctx, "look at quota", string(a.id), func(_ *files, c *conn) (err error) {
+		st, err = c.loadState()
+		return err
+	})
+	return mail.Usage{
+		Storage: st.storage, StorageLimit: st.storageLimit, Messages: st.messages, MessagesLimit: st.messagesLimit,
+	}, err
+}
+
+// SetQuota implements mail.Account.
+func (a *account) SetQuota(ctx context.Context, storage, messages int64) error {
+	if storage < 0 || messages < 0 {
+		return refuse("set quota", mail.Invalid, string(a.id))
+	}
+	return a.update(ctx, "set quota", string(a.id), func(t *tx) error {
+		t.st.storageLimit, t.st.messagesLimit, t.wrote = storage, messages, true
+		return nil
+	})
+}

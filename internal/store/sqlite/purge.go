@@ -1,0 +1,325 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/constance-mail/constance/internal/mail"
+	"golang.org/x/sys/unix"
+)
+
+// purgeChunk is how many contents a transaction of Purge lets go at most, but for those of the page it is at.
+const purgeChunk = 512
+
+// Purge implements mail.Account. It works in transactions of bounded length; ended in the middle, it goes on the next time.
+func (a *account) Purge(ctx context.Context, before time.Time) (mail.PurgeResult, error) {
+	var sum mail.PurgeResult
+	for more := true; more; {
+		var p purging
+		err := a.update(ctx, "purge", string(a.id), func(t *tx) error {
+			p = purging{before: before.Unix()}
+			if before.Nanosecond() > 0 {
+				p.before++
+			}
+			return t.purge(&p)
+		})
+		if err != nil {
+			return sum, err
+		}
+		sum.Messages += p.sum.Messages
+		sum.Contents += p.sum.Contents
+		sum.Octets += p.sum.Octets
+		more = p.more
+	}
+	if err := a.update(ctx, "purge", string(a.id), func(t *tx) error { return t.purgePages(before.Unix()) }); err != nil {
+		return sum, err
+	}
+	return sum, fail("purge", string(a.id), a.purgeSegments(ctx))
+}
+
+// purging is one transaction of a Purge.
+type purging struct {
+	before int64
+	sum    mail.PurgeResult
+	more   bool // there may be more to purge
+}
+
+// forgotten is a row of table expunged that goes.
+type forgotten struct {
+	mailbox mail.MailboxID
+	mod     mail.ModSeq
+	out     marks
+}
+
+// purge forgets expunges, in the order of their keys.
+func (t *tx) purge(p *purging) error {
+	rows, err := t.c.oldExpunges(p)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		r := &rows[i]
+		if err := t.forget(p, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oldExpunges is some rows that were expunged before.
+func (c *conn) oldExpunges(p *purging) ([]forgotten, error) {
+	s, err := c.prep("SELECT mailbox, modseq, no, data FROM expunged WHERE time < ? LIMIT 64")
+	if err != nil {
+		return nil, err
+	}
+	defer s.done()
+	s.bind(p.before)
+	var out []forgotten
+	for n := 0; n < purgeChunk; {
+		row, err := s.Step()
+		if err != nil {
+			return nil, err
+		}
+		if !row {
+			return out, nil
+		}
+		f := forgotten{mailbox: mail.MailboxID(s.ColumnInt64(0)), mod: mail.ModSeq(s.ColumnInt64(1))}
+		if err := f.out.decode(pageKey(f.mailbox, s.ColumnInt64(2)), s.bytes(3)); err != nil {
+			return nil, err
+		}
+		n += len(f.out.uids)
+		out = append(out, f)
+		p.more = true
+	}
+	return out, nil
+}
+
+// forget removes an expunge and what only it referred to.
+func (t *tx) forget(p *purging, r *forgotten) error {
+	t.wrote = true
+	key := pageKey(r.mailbox, r.out.no)
+	if err := t.c.loadFixed(key, &t.fixed); err != nil {
+		return err
+	}
+	for _, u := range r.out.uids {
+		row, ok := t.fixed.row(u)
+		if !ok {
+			return corrupt(pageItem(key), "an expunged message without a content")
+		}
+		if err := t.drop(p, t.fixed.contents[row]); err != nil {
+			return err
+		}
+		p.sum.Messages++
+	}
+	s, err := t.c.prep("DELETE FROM expunged WHERE mailbox = ? AND modseq = ? AND no = ?")
+	if err != nil {
+		return err
+	}
+	if err := s.bind(int64(r.mailbox), int64(r.mod), r.out.no).run(); err != nil {
+		return err
+	}
+	if s, err = t.c.prep("UPDATE mailbox SET forgotten = max(forgotten, ?2) WHERE id = ?1"); err != nil {
+		return err
+	}
+	return s.bind(int64(r.mailbox), int64(r.mod)).run()
+}
+
+// drop counts one reference less to a content, which goes with the last one.
+func (t *tx) drop(p *purging, id mail.ContentID) error {
+	s, err := t.c.prep("UPDATE content SET refs = refs - 1 WHERE id = ? RETURNING refs, size")
+	if err != nil {
+		return err
+	}
+	row, err := s.bind(int64(id)).first()
+	refs, size := s.ColumnInt64(0), s.ColumnInt64(1)
+	s.done()
+	if err != nil || !row || refs > 0 {
+		return err
+	}
+	p.sum.Contents++
+	p.sum.Octets += size
+	if err := t.unjoin(id); err != nil {
+		return err
+	}
+	for _, q := range [...]string{
+		"DELETE FROM content WHERE id = ?", "DELETE FROM digest WHERE id = ?",
+		"DELETE FROM structure WHERE id = ?", "DELETE FROM body WHERE id = ?",
+	} {
+		if err := t.c.run(q, int64(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run runs a statement without rows.
+func (c *conn) run(query string, args ...int64) error {
+	s, err := c.prep(query)
+	if err != nil {
+		return err
+	}
+	return s.bind(args...).run()
+}
+
+// unjoin forgets the message ids of a content that no other one has.
+func (t *tx) unjoin(id mail.ContentID) error {
+	d, err := t.c.loadKeys(id)
+	if err != nil {
+		return err
+	}
+	for _, k := range threadIDs(d) {
+		if err := t.c.run("UPDATE thread SET uses = uses - 1 WHERE id = ?", k); err != nil {
+			return err
+		}
+		if err := t.c.run("DELETE FROM thread WHERE id = ? AND uses <= 0", k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadKeys is the keys of a content.
+func (c *conn) loadKeys(id mail.ContentID) (*mail.Digest, error) {
+	s, err := c.prep("SELECT keys FROM digest WHERE id = ?")
+	if err != nil {
+		return nil, err
+	}
+	defer s.done()
+	row, err := s.bind(int64(id)).first()
+	if err != nil {
+		return nil, err
+	}
+	d := &mail.Digest{}
+	if !row || !readKeys(string(s.bytes(0)), d) {
+		return nil, corrupt(contentItem(id), "damaged keys")
+	}
+	return d, nil
+}
+
+// purgePages deletes pages without messages and marks, and deleted mailboxes of which nothing is left.
+func (t *tx) purgePages(before int64) error {
+	for _, q := range [...]string{
+		// a snapshot older than the emptying of a page must not be brought up to date without it
+		`UPDATE mailbox SET shrunk = max(shrunk, ifnull((SELECT max(highest) FROM page
+			WHERE page.id >> 24 = mailbox.id AND substr(data, 2, 32) = zeroblob(32)), 0))`,
+		"DELETE FROM page WHERE substr(data, 2, 32) = zeroblob(32)",
+		`DELETE FROM fixed WHERE id NOT IN (SELECT id FROM page)
+			AND id NOT IN (SELECT mailbox << 24 | no FROM expunged)`,
+	} {
+		if err := t.c.run(q); err != nil {
+			return err
+		}
+	}
+	t.wrote = true
+	return t.c.run(`DELETE FROM mailbox WHERE gone > 0 AND gone < ?
+		AND id NOT IN (SELECT mailbox FROM expunged)`, before)
+}
+
+// purgeSegments gives back the room of dead records: whole segments, else holes in them. Segments that somebody
+// appends to wait until they are left.
+func (a *account) purgeSegments(ctx context.Context) error {
+	f, err := a.acquire()
+	if err != nil {
+		return err
+	}
+	defer f.release()
+	f.mu.Lock()
+	spare := f.spare
+	f.spare = nil
+	f.mu.Unlock()
+	for _, s := range spare {
+		s.close()
+	}
+	nos, err := segmentNumbers(f.dir)
+	if err != nil {
+		return err
+	}
+	for _, no := range nos {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s, err := ownSegment(f.dir, no, os.O_RDWR)
+		if errors.Is(err, errOwned) || errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		err = f.purgeSegment(s)
+		s.close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extent is some octets of a segment.
+type extent struct{ start, end int64 }
+
+// live are the records of a segment that are referred to, ascending, heads included.
+func (c *conn) live(segment int64) ([]extent, error) {
+	s, err := c.prep("SELECT offset, size FROM content WHERE segment = ? ORDER BY offset")
+	if err != nil {
+		return nil, err
+	}
+	defer s.done()
+	s.bind(segment)
+	var out []extent
+	for {
+		row, err := s.Step()
+		if err != nil || !row {
+			return out, err
+		}
+		off := s.ColumnInt64(0)
+		out = append(out, extent{off - recordHead, off + s.ColumnInt64(1)})
+	}
+}
+
+// purgeSegment gives back the dead room of a segment that belongs to the caller: no commit can add to it now.
+func (f *files) purgeSegment(s *segment) error {
+	c, err := f.take()
+	if err != nil {
+		return err
+	}
+	live, err := c.live(s.no)
+	f.give(c)
+	if err != nil {
+		return err
+	}
+	if len(live) == 0 {
+		return os.Remove(s.file.Name())
+	}
+	at := int64(1)
+	for _, e := range slices.Concat(live, []extent{{s.end, s.end}}) {
+		if err := s.punch(at, e.start); err != nil {
+			return err
+		}
+		at = e.end
+	}
+	return nil
+}
+
+// punch frees the octets from start to end, unless somebody reads there. Where the file system has no holes nothing
+// happens.
+func (s *segment) punch(start, end int64) error {
+	const block = 4096 // less than a block frees nothing
+	from, to := (start+block-1)/block*block, end/block*block
+	if from >= to {
+		return nil
+	}
+	l := unix.Flock_t{Type: unix.F_WRLCK, Start: start, Len: end - start}
+	if unix.FcntlFlock(s.file.Fd(), unix.F_OFD_SETLK, &l) != nil {
+		return nil // the next Purge tries again
+	}
+	err := unix.Fallocate(int(s.file.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, from, to-from)
+	l.Type = unix.F_UNLCK
+	err2 := unix.FcntlFlock(s.file.Fd(), unix.F_OFD_SETLK, &l)
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
+		err = nil
+	}
+	return errors.Join(err, err2)
+}

@@ -1,0 +1,62 @@
+package sqlite
+
+import (
+	"strconv"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// schema is mail.db as a new account gets it. Tables are few and have no indexes of their own where a key will do: each
+// one costs every opening of an account its parsing. docs/storage.md explains the columns.
+const schema = `
+CREATE TABLE account(id INTEGER PRIMARY KEY, modseq INTEGER, content INTEGER, mailbox INTEGER, thread INTEGER,
+	uidvalidity INTEGER, storage INTEGER, storage_limit INTEGER, messages INTEGER, messages_limit INTEGER);
+CREATE TABLE mailbox(id INTEGER PRIMARY KEY, name TEXT, uidvalidity INTEGER, uidnext INTEGER, highest INTEGER,
+	messages INTEGER, unseen INTEGER, deleted INTEGER, size INTEGER, keywords TEXT, uses TEXT,
+	recent INTEGER, forgotten INTEGER, shrunk INTEGER, gone INTEGER);
+CREATE TABLE subscription(name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE page(id INTEGER PRIMARY KEY, highest INTEGER, data BLOB);
+CREATE TABLE fixed(id INTEGER PRIMARY KEY, data BLOB);
+CREATE TABLE content(id INTEGER PRIMARY KEY, refs INTEGER, size INTEGER, crc INTEGER, segment INTEGER, offset INTEGER);
+CREATE TABLE digest(id INTEGER PRIMARY KEY, envelope BLOB, keys BLOB);
+CREATE TABLE structure(id INTEGER PRIMARY KEY, header_size INTEGER, parts BLOB, body BLOB, headers BLOB);
+CREATE TABLE body(id INTEGER PRIMARY KEY, data BLOB);
+CREATE TABLE thread(id INTEGER PRIMARY KEY, thread INTEGER, uses INTEGER);
+CREATE TABLE expunged(mailbox INTEGER, modseq INTEGER, no INTEGER, time INTEGER, data BLOB,
+	PRIMARY KEY(mailbox, modseq, no)) WITHOUT ROWID;
+PRAGMA user_version = 1;
+`
+
+// migrations[i] brings a mail.db of version i+1 to version i+2, in one transaction with the rise of user_version.
+var migrations = []string{}
+
+// version is the schema's number after all migrations.
+func version() int64 { return int64(len(migrations)) + 1 }
+
+// migrate brings the database up to date. The caller holds the account's lock.
+func migrate(c *conn) error {
+	for {
+		v, err := c.one("PRAGMA user_version")
+		if err != nil || v >= version() {
+			return err
+		}
+		script := migrations[v-1] + "; PRAGMA user_version = " + strconv.FormatInt(v+1, 10)
+		if err := sqlitex.ExecuteScript(c.Conn, script, nil); err != nil { // a script is one savepoint
+			return err
+		}
+	}
+}
+
+// template is a database in memory with the schema, from which new accounts are made.
+func template() (*conn, error) {
+	c, err := openConn(":memory:", sqlite.OpenReadWrite|sqlite.OpenCreate|sqlite.OpenMemory)
+	if err != nil {
+		return nil, err
+	}
+	if err := sqlitex.ExecuteScript(c.Conn, schema, nil); err != nil {
+		_ = c.Close() // the first error counts
+		return nil, err
+	}
+	return c, nil
+}

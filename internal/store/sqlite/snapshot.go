@@ -1,0 +1,231 @@
+package sqlite
+
+import (
+	"container/list"
+	"context"
+	"slices"
+	"sync"
+	"unsafe"
+
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// snapshots is the cache of a process: by least recent use, bounded in octets.
+type snapshots struct {
+	limit int64
+
+	mu   sync.Mutex // guards the fields below
+	size int64
+	list list.List // of *cached, most recently used first
+	find map[snapKey]*list.Element
+}
+
+// snapKey names a mailbox in one life of an account, see changed.birth.
+type snapKey struct {
+	account mail.AccountID
+	birth   uint64
+	mailbox mail.MailboxID
+}
+
+type cached struct {
+	key  snapKey
+	asOf mail.ModSeq // of the account
+	snap *mail.Snapshot
+	load loaded
+	size int64
+}
+
+// loaded is what a snapshot was made from, besides what is in it.
+type loaded struct {
+	highest mail.ModSeq // of the mailbox
+	shrunk  mail.ModSeq
+}
+
+func newSnapshots(limit int64) *snapshots {
+	return &snapshots{limit: limit, find: make(map[snapKey]*list.Element)}
+}
+
+// get is the newest snapshot that is kept, nil if none is.
+func (s *snapshots) get(k snapKey) *cached {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.find[k]
+	if e == nil {
+		return nil
+	}
+	s.list.MoveToFront(e)
+	return e.Value.(*cached)
+}
+
+// put keeps c, unless a newer one is kept already.
+func (s *snapshots) put(c *cached) {
+	c.size = sizeOfSnapshot(c.snap)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.find[c.key]; e != nil {
+		old := e.Value.(*cached)
+		if old.asOf > c.asOf {
+			return
+		}
+		s.size += c.size - old.size
+		e.Value = c
+		s.list.MoveToFront(e)
+	} else {
+		s.find[c.key] = s.list.PushFront(c)
+		s.size += c.size
+	}
+	for s.size > s.limit && s.list.Len() > 1 {
+		old := s.list.Remove(s.list.Back()).(*cached)
+		delete(s.find, old.key)
+		s.size -= old.size
+	}
+}
+
+// sizeOfSnapshot is about how many octets of memory a snapshot takes.
+func sizeOfSnapshot(s *mail.Snapshot) int64 {
+	const row = 4 + 6*8
+	return int64(unsafe.Sizeof(mail.Snapshot{})) + 256 + int64(s.Len())*row + int64(len(s.Pages))*(int64(unsafe.Sizeof(mail.Page{}))+16)
+}
+
+// Snapshot implements mail.Messages.
+func (a *account) Snapshot(ctx context.Context, mailbox mail.MailboxID) (*mail.Snapshot, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f, err := a.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer f.release()
+	key := snapKey{a.id, f.birth, mailbox}
+	old := a.store.snaps.get(key)
+	if old != nil {
+		if now, ok := a.current(f); ok && now == old.asOf {
+			return old.snap, nil
+		}
+	}
+	c, err := f.take()
+	if err != nil {
+		return nil, fail("open mailbox", string(a.id), err)
+	}
+	defer f.give(c)
+	var fresh *cached
+	err = c.read(func() error {
+		fresh, err = c.refresh(old, key)
+		return err
+	})
+	if err != nil {
+		return nil, fail("open mailbox", string(a.id), err)
+	}
+	a.store.snaps.put(fresh)
+	return fresh.snap, nil
+}
+
+// refresh brings a snapshot up to date, or makes one (old == nil). Pages that did not change are shared.
+func (c *conn) refresh(old *cached, key snapKey) (*cached, error) {
+	st, err := c.one("SELECT modseq FROM account")
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.loadBox(key.mailbox)
+	if err != nil {
+		return nil, err
+	}
+	if b.Subscribed, err = c.subscribed(b.Name); err != nil {
+		return nil, err
+	}
+	fresh := &cached{key: key, asOf: mail.ModSeq(st), load: loaded{b.HighestMod, b.shrunk}}
+	if old != nil && old.load.highest < b.shrunk {
+		old = nil // a page may have vanished that it still has
+	}
+	var pages []*mail.Page
+	switch {
+	case old != nil && old.load.highest == b.HighestMod:
+		pages = old.snap.Pages
+	case old != nil:
+		pages, err = c.loadPages(key.mailbox, old.snap.Pages, old.load.highest)
+	case b.Messages > 0:
+		pages, err = c.loadPages(key.mailbox, nil, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	fresh.snap = mail.NewSnapshot(b.Mailbox, pages)
+	if fresh.snap.Len() != int(b.Messages) {
+		return nil, corrupt(b.Name, "its pages hold another number of messages than it counts")
+	}
+	return fresh, nil
+}
+
+// pageNo is the number of a page, which is never empty.
+func pageNo(p *mail.Page) int64 { return int64(p.UIDs[0] / mail.PageSize) }
+
+// loadPages merges the pages that changed since then into old.
+func (c *conn) loadPages(mailbox mail.MailboxID, old []*mail.Page, since mail.ModSeq) ([]*mail.Page, error) {
+	s, err := c.prep("SELECT id, data FROM page WHERE id BETWEEN ? AND ? AND highest > ?")
+	if err != nil {
+		return nil, err
+	}
+	defer s.done()
+	s.bind(pageKey(mailbox, 0), pageKey(mailbox, 1<<24-1), int64(since))
+	out := make([]*mail.Page, 0, len(old)+1)
+	var m marks
+	var fix fixed
+	for {
+		row, err := s.Step()
+		if err != nil {
+			return nil, err
+		}
+		if !row {
+			return append(out, old...), nil
+		}
+		key := s.ColumnInt64(0)
+		if err := m.decode(key, s.bytes(1)); err != nil {
+			return nil, err
+		}
+		for len(old) > 0 && pageNo(old[0]) < m.no {
+			out, old = append(out, old[0]), old[1:]
+		}
+		var was *mail.Page
+		if len(old) > 0 && pageNo(old[0]) == m.no {
+			was, old = old[0], old[1:]
+		}
+		if len(m.uids) == 0 {
+			continue
+		}
+		p, err := c.makePage(key, &m, &fix, was)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+}
+
+// makePage is the page of m. What never changes is shared with the page that was, if the messages are the same.
+func (c *conn) makePage(key int64, m *marks, fix *fixed, was *mail.Page) (*mail.Page, error) {
+	n := len(m.uids)
+	p := &mail.Page{Flags: slices.Clone(m.flags), ModSeqs: slices.Clone(m.mods), Highest: m.highest()}
+	if was != nil && slices.Equal(was.UIDs, m.uids) {
+		p.UIDs, p.Contents, p.Sizes, p.Internal, p.Saved = was.UIDs, was.Contents, was.Sizes, was.Internal, was.Saved
+		return p, nil
+	}
+	if err := c.loadFixed(key, fix); err != nil {
+		return nil, err
+	}
+	p.UIDs = slices.Clone(m.uids)
+	p.Contents = make([]mail.ContentID, n)
+	times := make([]int64, 3*n)
+	p.Sizes, p.Internal, p.Saved = times[:n:n], times[n:2*n:2*n], times[2*n:]
+	row := 0
+	for i, u := range m.uids {
+		for row < len(fix.uids) && fix.uids[row] < u {
+			row++
+		}
+		if row == len(fix.uids) || fix.uids[row] != u {
+			return nil, corrupt(pageItem(key), "a message without a content")
+		}
+		p.Contents[i], p.Sizes[i] = fix.contents[row], fix.sizes[row]
+		p.Internal[i], p.Saved[i] = fix.internal[row], fix.saved[row]
+	}
+	return p, nil
+}

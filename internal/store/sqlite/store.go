@@ -1,0 +1,215 @@
+package sqlite
+
+import (
+	"container/list"
+	"context"
+	"encoding/hex"
+	"errors"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+	"weak"
+
+	"github.com/constance-mail/constance/internal/mail"
+	"github.com/constance-mail/constance/internal/notify"
+)
+
+// store implements mail.Store.
+type store struct {
+	dir    string
+	opts   Options
+	snaps  *snapshots
+	hints  *notify.Notifier
+	maker  maker
+	kick   chan *account // accounts whose log is long
+	stop   chan struct{}
+	worker sync.WaitGroup // the janitor
+
+	mu       sync.Mutex
+	accounts map[mail.AccountID]weak.Pointer[account]
+	open     list.List // of *account with open files, most recently used first
+	closed   bool
+}
+
+// Open opens the store in that directory, which it creates if it is not there. Close waits for the goroutines that
+// Open starts.
+func Open(dir string, o Options) (mail.Store, error) {
+	o = o.withDefaults()
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fail("open store", dir, err)
+	}
+	s := &store{
+		dir: abs, opts: o, snaps: newSnapshots(o.SnapshotCache),
+		kick: make(chan *account, 64), stop: make(chan struct{}),
+		accounts: make(map[mail.AccountID]weak.Pointer[account]),
+	}
+	for _, d := range []string{"accounts", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(abs, d), 0o700); err != nil {
+			return nil, fail("open store", dir, err)
+		}
+	}
+	if s.hints, err = notify.New(notify.Options{
+		Path: s.changedPath, Poll: o.Poll, NoHints: o.NoHints, Log: o.Log,
+	}); err != nil {
+		return nil, fail("open store", dir, err)
+	}
+	s.sweep()
+	s.worker.Go(s.janitor)
+	return s, nil
+}
+
+// accountDir is the directory of an account: two levels spread many accounts.
+func (s *store) accountDir(id mail.AccountID) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(id)) // a hash does not fail
+	x := hex.EncodeToString(h.Sum(nil)[2:])
+	return s.dir + "/accounts/" + x[:2] + "/" + x[2:] + "/" + string(id)
+}
+
+func (s *store) changedPath(id string) string { return s.accountDir(mail.AccountID(id)) + "/changed" }
+
+// Account implements mail.Store. All handles of a process to an account are one.
+func (s *store) Account(id mail.AccountID) mail.Account {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.accounts[id].Value(); a != nil {
+		return a
+	}
+	if len(s.accounts) > 2*s.opts.Handles+1024 && len(s.accounts)&1023 == 0 {
+		s.forgetLocked()
+	}
+	a := &account{store: s, id: id}
+	s.accounts[id] = weak.Make(a)
+	return a
+}
+
+// forgetLocked drops the accounts that nobody has a handle to.
+func (s *store) forgetLocked() {
+	for id, w := range s.accounts {
+		if w.Value() == nil {
+			delete(s.accounts, id)
+		}
+	}
+}
+
+// Remove implements mail.Store. The account's directory leaves its place at once, its files are deleted then.
+func (s *store) Remove(ctx context.Context, id mail.AccountID) error {
+	if !id.Valid() {
+		return nil
+	}
+	dir := s.accountDir(id)
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	a := s.Account(id).(*account)
+	err := a.exclusive(ctx, func(f *files) error {
+		grave := s.tmpName("gone")
+		if err := os.Rename(dir, grave); err != nil {
+			return err
+		}
+		f.changed.remove()
+		return errors.Join(syncDir(filepath.Dir(dir)), os.RemoveAll(grave))
+	})
+	return fail("remove account", string(id), err)
+}
+
+// tmpName is a new name for something that is about to come or go.
+func (s *store) tmpName(what string) string {
+	return filepath.Join(s.dir, "tmp", what+"-"+strconv.FormatUint(random64(), 36))
+}
+
+// sweep deletes what crashes left in tmp. What is young may belong to another process.
+func (s *store) sweep() {
+	names, err := os.ReadDir(filepath.Join(s.dir, "tmp"))
+	if err != nil {
+		return // the next Open tries again
+	}
+	for _, n := range names {
+		if fi, err := n.Info(); err == nil && time.Since(fi.ModTime()) > time.Hour {
+			_ = os.RemoveAll(filepath.Join(s.dir, "tmp", n.Name())) // the next Open tries again
+		}
+	}
+}
+
+// Close implements mail.Store.
+func (s *store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	close(s.stop)
+	s.worker.Wait()
+	for a := s.oldest(0); a != nil; a = s.oldest(0) {
+		a.shut(true)
+	}
+	s.maker.close()
+	return fail("close store", s.dir, s.hints.Close())
+}
+
+// oldest takes the least recently used account from the list of open ones if there are more than keep.
+func (s *store) oldest(keep int) *account {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open.Len() <= keep {
+		return nil
+	}
+	a := s.open.Remove(s.open.Back()).(*account)
+	a.place = nil
+	return a
+}
+
+// touch makes a the most recently used of the open accounts.
+func (s *store) touch(a *account) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return &mail.Error{Op: "use account", Kind: mail.Unavailable, Item: string(a.id), Err: errClosed}
+	}
+	if a.place != nil {
+		s.open.MoveToFront(a.place)
+	} else {
+		a.place = s.open.PushFront(a)
+	}
+	return nil
+}
+
+var errClosed = errors.New("the store is closed")
+
+// janitor closes idle accounts and shortens long logs.
+func (s *store) janitor() {
+	tick := time.NewTicker(max(s.opts.Idle/4, time.Second))
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case a := <-s.kick:
+			a.checkpoint()
+		case now := <-tick.C:
+			s.closeIdle(now.Add(-s.opts.Idle).UnixNano())
+		}
+	}
+}
+
+// closeIdle closes the accounts that were not used since then (nanoseconds since 1970).
+func (s *store) closeIdle(then int64) {
+	for {
+		s.mu.Lock()
+		back := s.open.Back()
+		if back == nil || back.Value.(*account).used.Load() > then {
+			s.mu.Unlock()
+			return
+		}
+		a := s.open.Remove(back).(*account)
+		a.place = nil
+		s.mu.Unlock()
+		a.shut(true)
+	}
+}

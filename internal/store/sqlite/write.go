@@ -1,0 +1,406 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/constance-mail/constance/internal/mail"
+	"golang.org/x/sys/unix"
+)
+
+// queue is the writers of an account in this process. The first one leads: it takes the account's lock, makes the
+// changes of all that wait in one transaction, publishes, and passes the lead to who came meanwhile. So one thread
+// per account at most waits in the kernel, and a burst of writers shares an fsync.
+type queue struct {
+	mu      sync.Mutex // guards the fields below
+	leading bool
+	waiting []*change
+}
+
+// change is one change of an account that waits to be made.
+type change struct {
+	run  func(t *tx) error
+	err  error
+	turn chan bool // true: you lead now; closed: done. Has room for one.
+}
+
+// maxBatch bounds the changes of one transaction.
+const maxBatch = 64
+
+// tryLead makes the caller the leader if there is none.
+func (q *queue) tryLead() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.leading {
+		return false
+	}
+	q.leading = true
+	return true
+}
+
+// enter makes the caller the leader, or has it wait as c.
+func (q *queue) enter(c *change) (lead bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.leading {
+		q.leading = true
+		return true
+	}
+	q.waiting = append(q.waiting, c)
+	return false
+}
+
+// leave takes c out of those who wait, false if it is no longer there.
+func (q *queue) leave(c *change) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, w := range q.waiting {
+		if w == c {
+			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// batch takes the changes that wait. Those that want to be alone (run == nil) stay, with all behind them.
+func (q *queue) batch(dst []*change) []*change {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := 0
+	for n < len(q.waiting) && len(dst)+n < maxBatch && q.waiting[n].run != nil {
+		n++
+	}
+	dst = append(dst, q.waiting[:n]...)
+	q.waiting = append(q.waiting[:0], q.waiting[n:]...)
+	return dst
+}
+
+// pass gives the lead to the first who waits.
+func (q *queue) pass() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		q.leading = false
+		return
+	}
+	next := q.waiting[0]
+	q.waiting = append(q.waiting[:0], q.waiting[1:]...)
+	next.turn <- true
+}
+
+// wait waits until c is done (false) or leads (true).
+func (q *queue) wait(ctx context.Context, c *change) (lead bool, err error) {
+	select {
+	case lead = <-c.turn:
+		return lead, nil
+	case <-ctx.Done():
+	}
+	if q.leave(c) {
+		return false, ctx.Err()
+	}
+	return <-c.turn, nil // being made, or just appointed
+}
+
+// update makes a change. It is durable and published when update returns without an error; with one, nothing changed.
+// run may be called by another goroutine, and sees the account as its own.
+func (a *account) update(ctx context.Context, op, item string, run func(t *tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c := &change{run: run, turn: make(chan bool, 1)}
+	if !a.queue.enter(c) {
+		lead, err := a.queue.wait(ctx, c)
+		if err != nil {
+			return err
+		}
+		if !lead {
+			return fail(op, item, c.err)
+		}
+	}
+	a.lead(c)
+	return fail(op, item, c.err)
+}
+
+// lead makes c and the changes that wait, and passes the lead.
+func (a *account) lead(c *change) {
+	batch := []*change{c}
+	defer a.queue.pass()
+	f, err := a.lockFiles()
+	if err == nil {
+		batch = a.queue.batch(batch)
+		err = f.commit(batch)
+		f.unlock()
+		if err == nil && f.commits.Add(1)%checkEvery == 0 {
+			a.kickLong(f)
+		}
+		f.release()
+	}
+	for i, w := range batch {
+		if err != nil && w.err == nil {
+			w.err = err
+		}
+		if i > 0 {
+			close(w.turn)
+		}
+	}
+}
+
+// lockFiles acquires the account's files and lock. An account that was removed while it waited is opened anew.
+func (a *account) lockFiles() (*files, error) {
+	for {
+		f, err := a.acquire()
+		if err != nil {
+			return nil, err
+		}
+		if err := f.flock(unix.LOCK_EX); err != nil {
+			f.release()
+			return nil, err
+		}
+		if !f.changed.gone() {
+			return f, nil
+		}
+		f.unlock()
+		f.release()
+	}
+}
+
+// exclusive calls f with the account's lock held and no transaction.
+func (a *account) exclusive(ctx context.Context, run func(f *files) error) error {
+	c := &change{turn: make(chan bool, 1)}
+	if !a.queue.enter(c) {
+		if _, err := a.queue.wait(ctx, c); err != nil {
+			return err
+		}
+	}
+	defer a.queue.pass()
+	f, err := a.lockFiles()
+	if err != nil {
+		return err
+	}
+	defer f.release()
+	defer f.unlock()
+	return run(f)
+}
+
+// commit makes the changes in one transaction and publishes it. A change that fails is undone alone. The error is of
+// the whole.
+func (f *files) commit(batch []*change) (err error) {
+	c, err := f.take()
+	if err != nil {
+		return err
+	}
+	defer f.give(c)
+	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	t := &tx{c: c, files: f, now: time.Now().Unix()}
+	if err := t.loadState(); err != nil {
+		return errors.Join(err, c.exec("ROLLBACK"))
+	}
+	before := t.st
+	for _, w := range batch {
+		if err = t.apply(w, len(batch) > 1); err != nil {
+			return errors.Join(err, c.exec("ROLLBACK"))
+		}
+	}
+	if !t.wrote {
+		return c.exec("ROLLBACK")
+	}
+	if t.st != before {
+		if err := t.storeState(); err != nil {
+			return errors.Join(err, c.exec("ROLLBACK"))
+		}
+	}
+	f.changed.dirty()
+	if err := c.exec("COMMIT"); err != nil {
+		if !c.AutocommitEnabled() {
+			err = errors.Join(err, c.exec("ROLLBACK"))
+		}
+		return err // `changed` stays dirty: whoever looks next asks the database
+	}
+	if t.st.modseq == before.modseq {
+		f.changed.restore(t.st.modseq)
+	} else {
+		f.changed.clean(t.st.modseq)
+	}
+	return nil
+}
+
+// apply makes one change of a transaction, shared with others or not. Its error is of the transaction, w.err is the
+// change's own.
+func (t *tx) apply(w *change, shared bool) error {
+	if !shared {
+		w.err = t.guard(w.run)
+		return w.err
+	}
+	if err := t.c.exec("SAVEPOINT change"); err != nil {
+		return err
+	}
+	saved, wrote := t.st, t.wrote
+	if w.err = t.guard(w.run); w.err != nil {
+		t.st, t.wrote = saved, wrote
+		if err := t.c.exec("ROLLBACK TO change"); err != nil {
+			return err
+		}
+	}
+	return t.c.exec("RELEASE change")
+}
+
+// guard turns a panic of a change into its error: the goroutine may be another caller's.
+func (t *tx) guard(run func(*tx) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return run(t)
+}
+
+// state is the row of table account.
+type state struct {
+	modseq        mail.ModSeq
+	content       mail.ContentID // the last given out, as are mailbox, thread, uidValidity
+	mailbox       mail.MailboxID
+	thread        mail.ThreadID
+	uidValidity   mail.UIDValidity
+	storage       int64
+	storageLimit  int64
+	messages      int64
+	messagesLimit int64
+}
+
+// tx is a write transaction.
+type tx struct {
+	c     *conn
+	files *files
+	st    state
+	now   int64 // seconds since 1970
+	wrote bool  // something is to be committed
+
+	marks marks // for whoever works on a page
+	fixed fixed
+	buf   []byte
+}
+
+// next is the ModSeq of a change.
+func (t *tx) next() mail.ModSeq {
+	t.st.modseq++
+	t.wrote = true
+	return t.st.modseq
+}
+
+func (c *conn) loadState() (st state, err error) {
+	s, err := c.prep(`SELECT modseq, content, mailbox, thread, uidvalidity, storage, storage_limit, messages,
+		messages_limit FROM account WHERE id = 1`)
+	if err != nil {
+		return st, err
+	}
+	defer s.done()
+	row, err := s.first()
+	if err != nil {
+		return st, err
+	}
+	if !row {
+		return st, corrupt("account", "its row is missing")
+	}
+	return state{
+		modseq: mail.ModSeq(s.ColumnInt64(0)), content: mail.ContentID(s.ColumnInt64(1)),
+		mailbox: mail.MailboxID(s.ColumnInt64(2)), thread: mail.ThreadID(s.ColumnInt64(3)),
+		uidValidity: mail.UIDValidity(s.ColumnInt64(4)),
+		storage:     s.ColumnInt64(5), storageLimit: s.ColumnInt64(6),
+		messages: s.ColumnInt64(7), messagesLimit: s.ColumnInt64(8),
+	}, nil
+}
+
+func (t *tx) loadState() (err error) {
+	t.st, err = t.c.loadState()
+	return err
+}
+
+func (t *tx) storeState() error {
+	s, err := t.c.prep(`UPDATE account SET modseq = ?, content = ?, mailbox = ?, thread = ?, uidvalidity = ?, storage = ?,
+		storage_limit = ?, messages = ?, messages_limit = ? WHERE id = 1`)
+	if err != nil {
+		return err
+	}
+	st := &t.st
+	return s.bind(int64(st.modseq), int64(st.content), int64(st.mailbox), int64(st.thread), int64(st.uidValidity),
+		st.storage, st.storageLimit, st.messages, st.messagesLimit).run()
+}
+
+// storePage writes the page in t.marks. The highest ModSeq is that of the change: an expunge counts too.
+func (t *tx) storePage(mailbox mail.MailboxID, highest mail.ModSeq) error {
+	t.buf = t.marks.encode(t.buf[:0])
+	s, err := t.c.prep("INSERT OR REPLACE INTO page(id, highest, data) VALUES (?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	return s.bind(pageKey(mailbox, t.marks.no), int64(highest)).blob(3, t.buf).run()
+}
+
+// storeFixed writes the fixed page of that number in t.fixed.
+func (t *tx) storeFixed(mailbox mail.MailboxID, no int64) error {
+	t.buf = t.fixed.encode(t.buf[:0])
+	s, err := t.c.prep("INSERT OR REPLACE INTO fixed(id, data) VALUES (?, ?)")
+	if err != nil {
+		return err
+	}
+	return s.bind(pageKey(mailbox, no)).blob(2, t.buf).run()
+}
+
+// checkEvery is after how many commits the log's length is looked at.
+const checkEvery = 32
+
+// longLog is the length of the log in octets from which the janitor writes it back: reading it at the next opening
+// would cost more than that.
+const longLog = 1 << 20
+
+// kickLong has the janitor look at an account with a long log.
+func (a *account) kickLong(f *files) {
+	if walSize(f.dir+"/mail.db") < longLog {
+		return
+	}
+	select {
+	case a.store.kick <- a:
+	default: // the janitor is busy; autoCheckpoint bounds the log
+	}
+}
+
+// checkpoint writes the log back into the database and empties it, if nobody is in the way.
+func (a *account) checkpoint() {
+	a.mu.Lock()
+	f := a.files
+	if f == nil || f.changed.gone() || walSize(f.dir+"/mail.db") < idleLog {
+		a.mu.Unlock()
+		return
+	}
+	f.mu.Lock()
+	f.users++
+	f.mu.Unlock()
+	a.mu.Unlock()
+	defer f.release()
+	c, err := f.take()
+	if err != nil {
+		return // who needs a connection meets the same error
+	}
+	defer f.give(c)
+	_ = c.exec("PRAGMA wal_checkpoint(PASSIVE)") // most of the work, in nobody's way
+	if !a.queue.tryLead() {
+		return
+	}
+	defer a.queue.pass()
+	if f.flock(unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return
+	}
+	defer f.unlock()
+	c.SetBusyTimeout(0) // readers are not waited for
+	_ = c.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	c.SetBusyTimeout(busyTimeout)
+}
+
+// idleLog is the length of the log in octets that an idle account may keep.
+const idleLog = 256 << 10
