@@ -1,0 +1,107 @@
+package imapclient
+
+import (
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// peer is a client whose server says text and takes everything; sent returns what it took.
+func peer(t *testing.T, text string) (c *Client, sent func() string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			got <- err.Error()
+			return
+		}
+		_, _ = io.WriteString(conn, text) // the client may be gone
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			_ = tcp.CloseWrite() // as above
+		}
+		b, _ := io.ReadAll(conn) // as above
+		conn.Close()
+		got <- string(b)
+	}()
+	c, _, err = Dial(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, func() string {
+		c.Close()
+		l.Close()
+		return <-got
+	}
+}
+
+func TestReadsLiterals(t *testing.T) {
+	c, sent := peer(t, "* OK hello\r\n* 1 FETCH (BODY[] {5}\r\na\r\nb) X {0}\r\n)\r\n+ go\r\nrest")
+	var trace []string
+	c.Trace(func(dir, text string) { trace = append(trace, dir+text) })
+	for _, want := range []string{"* 1 FETCH (BODY[] {5}\r\na\r\nb) X {0}\r\n)", "+ go"} {
+		if got, err := c.Read(); err != nil || got != want {
+			t.Errorf("got %q, %v, want %q", got, err, want)
+		}
+	}
+	if _, err := c.Read(); err != io.ErrUnexpectedEOF {
+		t.Errorf("half a line: %v", err)
+	}
+	if _, err := c.Read(); err != io.EOF {
+		t.Errorf("after the end: %v", err)
+	}
+	if err := c.Send("x\x00y"); err != nil || sent() != "x\x00y" {
+		t.Errorf("sending: %v", err)
+	}
+	if want := []string{"S* 1 FETCH (BODY[] {5}\r\na\r\nb) X {0}\r\n)", "S+ go", "Cx\x00y"}; !slices.Equal(trace, want) {
+		t.Errorf("trace %q", trace)
+	}
+}
+
+func TestDo(t *testing.T) {
+	c, sent := peer(t, "* OK\r\n* 1 EXISTS\r\nt1 OK done\r\nt2 NO sorry\r\n+ what\r\n")
+	if out, err := c.MustOK("NOOP"); err != nil || !slices.Equal(out, []string{"* 1 EXISTS", "OK done"}) {
+		t.Errorf("got %q, %v", out, err)
+	}
+	if _, err := c.MustOK("DELETE x"); err == nil || !strings.Contains(err.Error(), "NO sorry") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := c.Do("APPEND"); err == nil || !strings.Contains(err.Error(), "+ what") {
+		t.Errorf("got %v", err)
+	}
+	if got := sent(); got != "t1 NOOP\r\nt2 DELETE x\r\nt3 APPEND\r\n" {
+		t.Errorf("sent %q", got)
+	}
+}
+
+func TestBareLF(t *testing.T) {
+	c, sent := peer(t, "* OK\r\n* bad\n")
+	defer sent()
+	if _, err := c.Read(); err == nil {
+		t.Error("a line that ends with LF alone was taken")
+	}
+}
+
+func TestWaitIsBounded(t *testing.T) {
+	a, b := net.Pipe()
+	defer a.Close()
+	defer b.Close()
+	c := New(a)
+	c.Timeout = time.Millisecond
+	if _, err := c.Read(); err == nil {
+		t.Error("read something")
+	}
+	if err := c.Send("x"); err == nil {
+		t.Error("sent to nobody")
+	}
+	if c.Pending(time.Millisecond) {
+		t.Error("something is pending")
+	}
+}
