@@ -118,7 +118,7 @@ func (r *reporter) alive() {
 		return
 	}
 	r.mu.Lock()
-	code := Life(r.active, r.busy)
+	code := Life(r.active, r.told) // what is not told yet comes by its own message
 	r.mu.Unlock()
 	r.say(code)
 }
