@@ -1,0 +1,353 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// player plays a history on a store, and knows what must not happen between its steps.
+type player struct {
+	ctx      context.Context
+	open     func() mail.Store
+	stores   [2]mail.Store // on the same directory
+	accounts [2]mail.Account
+	start    int64 // seconds since 1970
+
+	last     mail.ModSeq
+	validity map[mail.UIDValidity]mail.MailboxID // whose it is, for ever
+	boxes    map[mail.MailboxID]mail.Mailbox     // as last seen
+	kept     []kept                              // old snapshots
+	contents mail.ContentID                      // the highest seen
+}
+
+// kept is an old snapshot and what its pages were.
+type kept struct {
+	snapshot *mail.Snapshot
+	sums     []uint64
+}
+
+func newPlayer(t testing.TB, open Open, dir string) *player {
+	p := &player{
+		ctx: context.Background(), open: func() mail.Store { return open(t, dir) }, start: time.Now().Unix(),
+		validity: make(map[mail.UIDValidity]mail.MailboxID), boxes: make(map[mail.MailboxID]mail.Mailbox),
+	}
+	p.openStores()
+	return p
+}
+
+func (p *player) openStores() {
+	for i := range p.stores {
+		p.stores[i] = p.open()
+		p.accounts[i] = p.stores[i].Account("alice")
+	}
+}
+
+func (p *player) close() error { return errors.Join(p.stores[0].Close(), p.stores[1].Close()) }
+
+// play does one step and returns its outcome, which has to be the same on every store.
+func (p *player) play(o Op) (string, error) {
+	a := p.accounts[o.handle]
+	id := o.id
+	if id == 0 {
+		if m, err := a.Mailbox(p.ctx, o.mailbox); err == nil {
+			id = m.ID
+		}
+	}
+	out, err := p.do(a, o, id)
+	if err != nil {
+		var e *mail.Error
+		if !errors.As(err, &e) || e.Kind == mail.Internal || e.Kind == mail.Corrupt || e.Kind == mail.Unavailable {
+			return "", err
+		}
+		return "refused: " + e.Kind.String(), nil
+	}
+	return out, nil
+}
+
+func (p *player) do(a mail.Account, o Op, id mail.MailboxID) (string, error) {
+	switch o.kind {
+	case opAppend:
+		return p.append(a, id, o.messages)
+	case opFlags:
+		c := o.change
+		c.UIDs = o.uids
+		if now, err := a.ModSeq(p.ctx); err == nil && o.back <= now {
+			c.UnchangedSince = now - o.back
+		}
+		d, err := a.SetFlags(p.ctx, id, c)
+		return fmt.Sprintf("changed %s failed %s at %d", d.Changed, d.Failed, d.ModSeq), err
+	case opExpunge:
+		uids, at, err := a.Expunge(p.ctx, id, o.uids)
+		return fmt.Sprintf("%s at %d", uids, at), err
+	case opCopy, opMove:
+		to, err := a.Mailbox(p.ctx, o.to)
+		if err != nil {
+			return "no target", nil
+		}
+		call := a.Copy
+		if o.kind == opMove {
+			call = a.Move
+		}
+		d, err := call(p.ctx, id, o.uids, to.ID)
+		return fmt.Sprintf("%s to %s at %d validity of %d", d.From, d.To, d.ModSeq, p.validity[d.UIDValidity]), err
+	case opRecent:
+		first, err := a.ClaimRecent(p.ctx, id)
+		return fmt.Sprint("from ", first), err
+	case opPurge:
+		r, err := a.Purge(p.ctx, time.Now().Add(map[bool]time.Duration{true: time.Hour, false: -time.Hour}[o.on]))
+		return fmt.Sprintf("%+v", r), err
+	case opQuota:
+		return "", a.SetQuota(p.ctx, o.storage, o.count)
+	case opReopen:
+		return "", p.reopen()
+	default:
+		return p.tree(a, o)
+	}
+}
+
+// tree is a step that is about names.
+func (p *player) tree(a mail.Account, o Op) (string, error) {
+	switch o.kind {
+	case opCreate:
+		m, err := a.CreateMailbox(p.ctx, o.mailbox, o.uses)
+		m.UIDValidity = 0
+		return fmt.Sprintf("%+v", m), err
+	case opDelete:
+		return "", a.DeleteMailbox(p.ctx, o.mailbox)
+	case opRename:
+		return "", a.RenameMailbox(p.ctx, o.mailbox, o.to)
+	default:
+		return "", a.Subscribe(p.ctx, o.mailbox, o.on)
+	}
+}
+
+func (p *player) append(a mail.Account, id mail.MailboxID, messages []newMessage) (string, error) {
+	var msgs []mail.NewMessage
+	defer func() {
+		for _, m := range msgs {
+			_ = m.Upload.Close() // Append's outcome counts
+		}
+	}()
+	for _, m := range messages {
+		n, err := Upload(p.ctx, a, m.Octets())
+		if err != nil {
+			return "", err
+		}
+		n.Flags = m.flags
+		n.Internal = time.Unix(1_600_000_000+int64(m.Seed)*1000, 0)
+		msgs = append(msgs, n)
+	}
+	d, err := a.Append(p.ctx, id, msgs)
+	return fmt.Sprintf("UIDs %v contents %v at %d validity of %d", d.UIDs, d.Contents, d.ModSeq, p.validity[d.UIDValidity]), err
+}
+
+// reopen closes both stores and opens them again. What is recent after that is each store's own affair.
+func (p *player) reopen() error {
+	if err := p.close(); err != nil {
+		return err
+	}
+	p.openStores()
+	list, err := p.accounts[0].Mailboxes(p.ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		if m.ID == 0 {
+			continue
+		}
+		if _, err := p.accounts[0].ClaimRecent(p.ctx, m.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// view is everything that can be seen of an account, but for the contents.
+type view struct {
+	text      string // lists, counters, usage, vanished
+	mailboxes []mail.Mailbox
+	snapshots []*mail.Snapshot
+}
+
+// look reads the account through one of the handles and checks what is always true.
+func (p *player) look(handle int) (*view, error) {
+	a := p.accounts[handle]
+	now, err := a.ModSeq(p.ctx)
+	if err != nil {
+		return nil, err
+	}
+	if now < p.last {
+		return nil, fmt.Errorf("ModSeq %d after %d", now, p.last)
+	}
+	p.last = now
+	list, err := a.Mailboxes(p.ctx)
+	if err != nil {
+		return nil, err
+	}
+	u, err := a.Usage(p.ctx)
+	if err != nil {
+		return nil, err
+	}
+	v := &view{mailboxes: list}
+	var b strings.Builder
+	fmt.Fprintf(&b, "modseq %d usage %+v\n", now, u)
+	for i := range list {
+		m := list[i]
+		if m.ID == 0 {
+			fmt.Fprintf(&b, "%+v\n", m)
+			continue
+		}
+		s, err := p.lookInto(a, m, &b)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.Name, err)
+		}
+		v.snapshots = append(v.snapshots, s)
+	}
+	v.text = b.String()
+	return v, nil
+}
+
+// lookInto reads one mailbox.
+func (p *player) lookInto(a mail.Account, m mail.Mailbox, b *strings.Builder) (*mail.Snapshot, error) {
+	s, err := a.Snapshot(p.ctx, m.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !sameMailbox(s.Mailbox, m) {
+		return nil, fmt.Errorf("listed as %+v, snapshot has %+v", m, s.Mailbox)
+	}
+	if owner, ok := p.validity[m.UIDValidity]; ok && owner != m.ID {
+		return nil, fmt.Errorf("UIDVALIDITY %d was of mailbox %d, now of %d", m.UIDValidity, owner, m.ID)
+	}
+	p.validity[m.UIDValidity] = m.ID
+	old := p.boxes[m.ID]
+	if old.ID != 0 && (old.UIDNext > m.UIDNext || old.HighestMod > m.HighestMod || old.UIDValidity != m.UIDValidity) {
+		return nil, fmt.Errorf("%+v after %+v", m, old)
+	}
+	p.boxes[m.ID] = m
+	if err := checkSnapshot(s, p.last); err != nil {
+		return nil, err
+	}
+	p.keep(s)
+	n := m
+	n.UIDValidity = 0
+	fmt.Fprintf(b, "%+v\n", n)
+	for _, since := range []mail.ModSeq{0, p.last / 2, p.last - min(p.last, 3), p.last} {
+		uids, complete, err := a.Vanished(p.ctx, m.ID, since)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(b, " vanished since %d: %s %v\n", since, uids, complete)
+	}
+	return s, nil
+}
+
+// keep remembers now and then what a snapshot was.
+func (p *player) keep(s *mail.Snapshot) {
+	if len(p.kept) < 200 && s.Mailbox.HighestMod%5 == 0 {
+		p.kept = append(p.kept, kept{s, sumsOf(s)})
+	}
+	for _, page := range s.Pages {
+		for _, c := range page.Contents {
+			p.contents = max(p.contents, c)
+		}
+	}
+}
+
+// unspoilt checks that nobody has changed an old snapshot.
+func (p *player) unspoilt() error {
+	for _, k := range p.kept {
+		for i, sum := range sumsOf(k.snapshot) {
+			if sum != k.sums[i] {
+				return fmt.Errorf("page %d of a snapshot of %s at ModSeq %d has changed", i, k.snapshot.Mailbox.Name, k.snapshot.Mailbox.HighestMod)
+			}
+		}
+	}
+	return nil
+}
+
+// diffViews says how two stores look different.
+func diffViews(got, want *view) error {
+	if got.text != want.text {
+		g, w := strings.Split(got.text, "\n"), strings.Split(want.text, "\n")
+		for i := range min(len(g), len(w)) {
+			if g[i] != w[i] {
+				return fmt.Errorf("got  %s\nwant %s", g[i], w[i])
+			}
+		}
+		return fmt.Errorf("got  %s\nwant %s", got.text, want.text)
+	}
+	for i, s := range got.snapshots {
+		w := want.snapshots[i]
+		if len(s.Pages) != len(w.Pages) {
+			return fmt.Errorf("%s: %d pages, want %d", s.Mailbox.Name, len(s.Pages), len(w.Pages))
+		}
+		for n, p := range s.Pages {
+			x, y := *p, *w.Pages[n]
+			x.Saved, y.Saved = nil, nil
+			if a, b := fmt.Sprint(x), fmt.Sprint(y); a != b {
+				return fmt.Errorf("%s page %d:\ngot  %s\nwant %s", s.Mailbox.Name, n, a, b)
+			}
+		}
+	}
+	return nil
+}
+
+// diffContents compares digests and octets of the contents after from.
+func diffContents(got, want *player, from mail.ContentID) error {
+	var ids []mail.ContentID
+	for id := from + 1; id <= max(got.contents, want.contents); id++ {
+		ids = append(ids, id)
+	}
+	g, err := got.digests(ids)
+	if err != nil {
+		return err
+	}
+	w, err := want.digests(ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		a, b := g[id], w[id]
+		if (a == nil) != (b == nil) {
+			return fmt.Errorf("content %d: digest there %v, want %v", id, a != nil, b != nil)
+		}
+		if a == nil {
+			continue
+		}
+		if why := diffDigest(a, b, allColumns); why != "" {
+			return fmt.Errorf("content %d: %s", id, why)
+		}
+		x, err := Octets(got.ctx, got.accounts[0], id)
+		if err != nil {
+			return fmt.Errorf("content %d: %w", id, err)
+		}
+		y, err := Octets(want.ctx, want.accounts[1], id)
+		if err != nil {
+			return fmt.Errorf("content %d of the reference: %w", id, err)
+		}
+		if !bytes.Equal(x, y) {
+			return fmt.Errorf("content %d: %d octets differ from the %d wanted", id, len(x), len(y))
+		}
+	}
+	return nil
+}
+
+const allColumns = mail.ColEnvelope | mail.ColBodyStructure | mail.ColParts | mail.ColHeaders | mail.ColKeys
+
+func (p *player) digests(ids []mail.ContentID) (map[mail.ContentID]*mail.Digest, error) {
+	out := make(map[mail.ContentID]*mail.Digest)
+	err := p.accounts[1].Digests(p.ctx, ids, allColumns, func(i int, d *mail.Digest) error {
+		c := cloneDigest(d)
+		out[ids[i]] = &c
+		return nil
+	})
+	return out, err
+}
