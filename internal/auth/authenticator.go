@@ -16,11 +16,11 @@ import (
 type Options struct {
 	Workers      int            // slow hashes computed at a time; default: the number of processors
 	Queue        int            // logins that may wait for a worker, beyond that they fail; default 100 per worker
-	Remember     time.Duration  // a checked password is remembered for half of this to this long; default 10 min, negative: never
+	Remember     time.Duration  // a checked password is known for half of this up to this long; default 10 min, negative: never
 	RememberMax  int            // outcomes remembered; default 65536
 	PenaltyMax   time.Duration  // the longest delay for guessing; default 15 s, negative: no penalties
 	PenaltyTable int            // addresses and logins with penalties remembered, each; default 65536
-	Exempt       []netip.Prefix // no penalties for these addresses, as of a webmail; nil: loopback, none: an empty slice
+	Exempt       []netip.Prefix // no penalties for these, as for a webmail; nil: loopback, empty: none
 	Events       Events
 }
 
@@ -65,7 +65,8 @@ func New(dir Directory, o Options) *Authenticator {
 	return &Authenticator{
 		dir: dir, opts: o, workers: make(chan struct{}, o.Workers),
 		known: newRecall(max(o.Remember, 0), o.RememberMax), wrong: newRecall(max(o.Remember, 0), o.RememberMax),
-		byAddr: newPenalties[netip.Addr](o.PenaltyTable, o.PenaltyMax), byLogin: newPenalties[string](o.PenaltyTable, o.PenaltyMax),
+		byAddr:  newPenalties[netip.Addr](o.PenaltyTable, o.PenaltyMax),
+		byLogin: newPenalties[string](o.PenaltyTable, o.PenaltyMax),
 	}
 }
 
@@ -83,15 +84,16 @@ var (
 	errBusy     = errors.New("too many logins wait for a check of their password")
 )
 
-// Login is the user of that login name if the password is right. It takes its time for whoever guesses: an address that failed
-// before waits before the check, a failure is answered late. Kinds: Denied, whatever is wrong with login or password;
-// Unavailable under overload or without the directory; Corrupt for a hash that cannot be used; else ctx's error. remote may be the
-// zero Addr (a local socket), which has no penalties.
+// Login is the user of that login name if the password is right. It takes its time for whoever guesses: an
+// address that failed before waits before the check, a failure is answered late. Kinds: Denied, whatever is
+// wrong with login or password; Unavailable under overload or without the directory; Corrupt for a hash that
+// cannot be used; else ctx's error. remote may be the zero Addr (a local socket), which has no penalties.
 func (a *Authenticator) Login(ctx context.Context, login, password string, remote netip.Addr) (User, error) {
 	t := &attempt{a: a, login: login, password: password, remote: network(remote), start: time.Now()}
 	u, err := t.run(ctx)
 	if f := a.opts.Events.Login; f != nil {
-		f(LoginEvent{Login: t.login, Remote: remote, Err: err, Remembered: t.remembered, Duration: time.Since(t.start)})
+		took := time.Since(t.start)
+		f(LoginEvent{Login: t.login, Remote: remote, Err: err, Remembered: t.remembered, Duration: took})
 	}
 	if err != nil {
 		return User{}, err
@@ -249,8 +251,8 @@ func (a *Authenticator) slowly(ctx context.Context, k recallKey, check func() bo
 	}
 }
 
-// lead runs the check that others may wait for, whom it frees even by a panic. Right passwords are remembered apart from
-// wrong ones.
+// lead runs the check that others may wait for, whom it frees even by a panic. Right passwords are remembered
+// apart from wrong ones.
 func (a *Authenticator) lead(ctx context.Context, k recallKey, c *running, check func() bool) (bool, error) {
 	c.err = context.Canceled // until it is known better: somebody else has to do it
 	defer func() {
@@ -298,9 +300,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Resolve finds whose mail an address is: a login equal to the whole address, one equal to the local part, or one equal to the
-// local part up to its first +, in this order; what follows the + is the detail, with its case. Only the last way
-// gives a detail. Kinds NotFound, Invalid (an address that nobody can have), Unavailable. RFC 5233 section 1.
+// Resolve finds whose mail an address is: a login equal to the whole address, one equal to the local part, or
+// one equal to the local part up to its first +, in this order; what follows the + is the detail, with its
+// case. Only the last way gives a detail. Kinds NotFound, Invalid (an address that nobody can have),
+// Unavailable. RFC 5233 section 1.
 func (a *Authenticator) Resolve(ctx context.Context, address string) (u User, detail string, err error) {
 	local, domain := SplitAddress(address)
 	user, rest := splitDetail(local)

@@ -9,6 +9,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"hash"
 	"strconv"
 	"strings"
@@ -63,7 +64,7 @@ func (v *shaCrypt) make(password []byte) (string, error) {
 
 // parseBcrypt reads "$2y$10$" + 53 characters. 2x is the variant with the sign bug and is refused.
 func parseBcrypt(hash string) (secret, error) {
-	if len(hash) != 60 || hash[0] != '$' || hash[1] != '2' || strings.IndexByte("aby", hash[2]) < 0 || hash[3] != '$' {
+	if len(hash) != 60 || hash[:2] != "$2" || strings.IndexByte("aby", hash[2]) < 0 || hash[3] != '$' {
 		return secret{}, badHash("is no $2a$, $2b$ or $2y$ hash of 60 characters")
 	}
 	want := []byte(hash)
@@ -71,7 +72,9 @@ func parseBcrypt(hash string) (secret, error) {
 	if err != nil || cost > bcryptCostMax || strings.Trim(hash[7:], cryptAlphabet) != "" {
 		return secret{}, badHash("is damaged or has a cost above 16")
 	}
-	return secret{slow: true, check: func(p []byte) bool { return bcrypt.CompareHashAndPassword(want, p) == nil }}, nil
+	return secret{slow: true, check: func(p []byte) bool {
+		return bcrypt.CompareHashAndPassword(want, p) == nil
+	}}, nil
 }
 
 func makeBcrypt(password []byte) (string, error) {
@@ -99,11 +102,11 @@ func parseArgon2(hash string) (secret, error) {
 	}
 	m, t, p, ok := argonParams(f[3])
 	if !ok || m < 8*p || m > argonMemoryMax || t < 1 || m*t > argonWorkMax || p < 1 || p > argonThreadsMax {
-		return secret{}, badHash("asks for more memory, passes or threads than is allowed (256 MiB, 2 GiB in all, 16)")
+		return secret{}, badHash("asks for more than is allowed: 256 MiB, 2 GiB in all passes, 16 threads")
 	}
 	salt, err := base64.RawStdEncoding.DecodeString(f[4])
 	want, err2 := base64.RawStdEncoding.DecodeString(f[5])
-	if err != nil || err2 != nil || len(salt) < 8 || len(salt) > saltMax || len(want) < 16 || len(want) > argonKeyMax {
+	if errors.Join(err, err2) != nil || len(salt) < 8 || len(salt) > saltMax || len(want) < 16 || len(want) > argonKeyMax {
 		return secret{}, badHash("is damaged or cut off")
 	}
 	return secret{slow: true, check: func(password []byte) bool {
@@ -137,8 +140,8 @@ func makeArgon2(password []byte) (string, error) {
 		base64.RawStdEncoding.EncodeToString(key), nil
 }
 
-// parsePBKDF2 reads Dovecot's "$1$salt$rounds$hex", which is HMAC-SHA-1 with the salt as text, and "$pbkdf2-sha256$rounds$salt$key"
-// with the base 64 that has a dot for the plus. RFC 8018 section 5.2.
+// parsePBKDF2 reads Dovecot's "$1$salt$rounds$hex", which is HMAC-SHA-1 with the salt as text, and
+// "$pbkdf2-sha256$rounds$salt$key" with the base 64 that has a dot for the plus. RFC 8018 section 5.2.
 func parsePBKDF2(hash string) (secret, error) {
 	f := strings.Split(hash, "$")
 	if len(f) != 5 || f[0] != "" {

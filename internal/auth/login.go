@@ -15,9 +15,9 @@ type loginError string
 
 func (e loginError) Error() string { return "login name " + string(e) }
 
-// CleanLogin is the canonical form of a login name: without white space around it, composed (NFC), in lower case. Kind
-// Invalid: empty, longer than MaxLogin, not UTF-8, or with a control character, a space, a slash or a colon (which
-// ends the name in a passwd-file). After RFC 8265 section 3.3, without its tables.
+// CleanLogin is the canonical form of a login name: without white space around it, composed (NFC), in lower
+// case. Kind Invalid: empty, longer than MaxLogin, not UTF-8, or with a control character, a space, a slash
+// or a colon (which ends the name in a passwd-file). After RFC 8265 section 3.3, without its tables.
 func CleanLogin(login string) (string, error) {
 	const most = 4 * MaxLogin // before composing; nothing longer can become short enough
 	if len(login) > most {
@@ -58,11 +58,12 @@ func plainASCII(s string) bool {
 }
 
 func notInLogin(r rune) bool {
-	return r == '/' || r == ':' || r == utf8.RuneError || unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r)
+	return r == '/' || r == ':' || r == utf8.RuneError ||
+		unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r)
 }
 
-// SplitAddress splits a mail address at its last @ and takes the quotes of a quoted local part away. An address without
-// a domain is a local part. RFC 5321 section 4.1.2.
+// SplitAddress splits a mail address at its last @ and takes the quotes of a quoted local part away. An
+// address without a domain is a local part. RFC 5321 section 4.1.2.
 func SplitAddress(address string) (local, domain string) {
 	local = address
 	if i := strings.LastIndexByte(address, '@'); i >= 0 {

@@ -33,8 +33,9 @@ func (e *LineError) Error() string {
 // Unwrap is the cause, of kind Invalid or Corrupt.
 func (e *LineError) Unwrap() error { return e.Err }
 
-// ReadPasswdFile reads lines as ParseLine does and yields the user of each, with the number of its line; empty lines and
-// those that begin with # are passed over. The first error ends it: a *LineError, that of yield or of r.
+// ReadPasswdFile reads lines as ParseLine does and yields the user of each, with the number of its line;
+// empty lines and those that begin with # are passed over. The first error ends it: a *LineError, that of
+// yield or of r.
 func ReadPasswdFile(r io.Reader, yield func(line int, u User) error) error {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 0, 4096), maxPasswdLine)
@@ -66,13 +67,15 @@ func ReadPasswdFile(r io.Reader, yield func(line int, u User) error) error {
 	return sc.Err()
 }
 
-// ParseLine reads "login:{SCHEME}hash" or "login:{SCHEME}hash:whatever else a passwd-file holds", with or without a line
-// end. A hash without a scheme must begin with $ and is {CRYPT}. A colon always ends the hash: a plain password that has
-// one is written as {PLAIN.B64}. An empty hash lets nobody in. Errors are *LineError.
+// ParseLine reads "login:{SCHEME}hash" or "login:{SCHEME}hash:whatever else a passwd-file holds", with or
+// without a line end. A hash without a scheme must begin with $ and is {CRYPT}. A colon always ends the hash:
+// a plain password that has one is written as {PLAIN.B64}. An empty hash lets nobody in. Errors are
+// *LineError.
 func ParseLine(line string) (User, error) {
 	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 	if len(line) > maxPasswdLine {
-		return User{}, &LineError{Err: invalid("passwd-file", "", badHash("is too long")), Hint: "a line has at most 16384 octets"}
+		err := invalid("passwd-file", "", badHash("is too long"))
+		return User{}, &LineError{Err: err, Hint: "a line has at most 16384 octets"}
 	}
 	name, rest, ok := strings.Cut(line, ":")
 	if !ok {
@@ -98,7 +101,7 @@ func ParseLine(line string) (User, error) {
 
 func hashHint(hash string) string {
 	if hash[0] != '{' {
-		return "write the scheme before the hash, as in {SHA512-CRYPT}$6$..., or {PLAIN} before a password that is not hashed"
+		return "write the scheme first, as in {SHA512-CRYPT}$6$..., or {PLAIN} before a password that is not hashed"
 	}
 	return "schemes: " + strings.Join(Schemes(), ", ") + ", SHA, SHA256, SHA512, CRYPT"
 }

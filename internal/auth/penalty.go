@@ -13,8 +13,9 @@ const (
 	penaltyCount  = 16               // more failures cost no more
 )
 
-// penalties counts failures per address or login in a bounded table. Two generations: the older one is dropped when the newer is
-// penaltyForget old or full, so that a flood of addresses can only make it forget. Safe for any goroutine.
+// penalties counts failures per address or login in a bounded table. Two generations: the older one is
+// dropped when the newer is penaltyForget old or full, so that a flood of addresses can only make it forget.
+// Safe for any goroutine.
 type penalties[K comparable] struct {
 	most  int
 	worst time.Duration

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// recallKey stands for one login, stored hash and password: an HMAC under a key that only this process has, so that what
-// is remembered is of no use to anybody else. A changed hash is another key, and so forgotten.
+// recallKey stands for one login, stored hash and password: an HMAC under a key that only this process has,
+// so that what is remembered is of no use to anybody else. A changed hash is another key, and so forgotten.
 type recallKey [sha256.Size]byte
 
-// recall remembers outcomes of slow checks for a while. Two generations bound it: the older one is dropped when the newer is
-// half of the time old or holds half of the entries. Safe for any goroutine.
+// recall remembers outcomes of slow checks for a while. Two generations bound it: the older one is dropped
+// when the newer is half of the time old or holds half of the entries. Safe for any goroutine.
 type recall struct {
 	key  [32]byte // immutable
 	life time.Duration

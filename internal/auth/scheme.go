@@ -65,11 +65,14 @@ var schemes = map[string]scheme{
 
 // Schemes are the names that Hash takes, the best first.
 func Schemes() []string {
-	return []string{"ARGON2ID", "BLF-CRYPT", "SHA512-CRYPT", "SHA256-CRYPT", "PBKDF2", "SSHA512", "SSHA256", "SSHA", "PLAIN"}
+	return []string{
+		"ARGON2ID", "BLF-CRYPT", "SHA512-CRYPT", "SHA256-CRYPT", "PBKDF2", "SSHA512", "SSHA256", "SSHA", "PLAIN",
+	}
 }
 
-// Hash is the password as a User.Hash in that scheme (one of Schemes, "" for DefaultScheme, in any case), with a fresh salt.
-// Kind Invalid: an unknown scheme, or a password that is empty, longer than MaxPassword or not possible in the scheme.
+// Hash is the password as a User.Hash in that scheme (one of Schemes, "" for DefaultScheme, in any case),
+// with a fresh salt. Kind Invalid: an unknown scheme, or a password that is empty, longer than MaxPassword or
+// not possible in the scheme.
 func Hash(name, password string) (string, error) {
 	if name == "" {
 		name = DefaultScheme
@@ -89,8 +92,8 @@ func Hash(name, password string) (string, error) {
 	return "{" + name + "}" + h, nil
 }
 
-// Verify tells whether the password fits a User.Hash. Kind Corrupt: the hash is damaged, of an unknown scheme or asks for
-// more work or memory than is allowed.
+// Verify tells whether the password fits a User.Hash. Kind Corrupt: the hash is damaged, of an unknown scheme
+// or asks for more work or memory than is allowed.
 func Verify(stored, password string) (bool, error) {
 	s, err := parseHash(stored)
 	if err != nil || !possible(password) {

@@ -9,7 +9,8 @@ import (
 
 const umlauts = "pässwörd"
 
-// vectors are hashes made by others: the texts of the algorithms, Dovecot 2.3's doveadm pw, the crypt(3) of glibc.
+// vectors are hashes made by others: the texts of the algorithms, Dovecot 2.3's doveadm pw, the crypt(3) of
+// glibc.
 var vectors = []struct{ name, password, hash string }{
 	{"Drepper, SHA-256 without rounds", "Hello world!", "{SHA256-CRYPT}$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5"},
 	{"Drepper, SHA-256, long salt", "Hello world!",

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// SHA-crypt as in "Unix crypt using SHA-256 and SHA-512" by Ulrich Drepper, version 0.6 of 2016. The numbers of the
-// steps in the comments are those of that text.
+// SHA-crypt as in "Unix crypt using SHA-256 and SHA-512" by Ulrich Drepper, version 0.6 of 2016. The numbers
+// of the steps in the comments are those of that text.
 
 // shaCrypt is one of the two variants.
 type shaCrypt struct {
@@ -18,7 +18,8 @@ type shaCrypt struct {
 	order  []byte // in which order the octets of the digest are written, three to a group; the last group is shorter
 }
 
-// The bounds of the number of rounds: the standard's, but for the upper one, which is far below its 999,999,999.
+// The bounds of the number of rounds: the standard's, but for the upper one, which is far below its
+// 999,999,999.
 const (
 	shaRoundsDefault = 5000
 	shaRoundsMin     = 1000
@@ -27,12 +28,13 @@ const (
 )
 
 var sha256Crypt = &shaCrypt{prefix: "$5$", new: sha256.New, order: []byte{
-	0, 10, 20, 21, 1, 11, 12, 22, 2, 3, 13, 23, 24, 4, 14, 15, 25, 5, 6, 16, 26, 27, 7, 17, 18, 28, 8, 9, 19, 29, 31, 30,
+	0, 10, 20, 21, 1, 11, 12, 22, 2, 3, 13, 23, 24, 4, 14, 15,
+	25, 5, 6, 16, 26, 27, 7, 17, 18, 28, 8, 9, 19, 29, 31, 30,
 }}
 
 var sha512Crypt = &shaCrypt{prefix: "$6$", new: sha512.New, order: []byte{
-	0, 21, 42, 22, 43, 1, 44, 2, 23, 3, 24, 45, 25, 46, 4, 47, 5, 26, 6, 27, 48, 28, 49, 7, 50, 8, 29, 9, 30, 51, 31, 52, 10,
-	53, 11, 32, 12, 33, 54, 34, 55, 13, 56, 14, 35, 15, 36, 57, 37, 58, 16, 59, 17, 38, 18, 39, 60, 40, 61, 19, 62, 20, 41, 63,
+	0, 21, 42, 22, 43, 1, 44, 2, 23, 3, 24, 45, 25, 46, 4, 47, 5, 26, 6, 27, 48, 28, 49, 7, 50, 8,
+	29, 9, 30, 51, 31, 52, 10, 53, 11, 32, 12, 33, 54, 34, 55, 13, 56, 14, 35, 15, 36, 57, 37, 58, 16, 59, 17, 38, 18, 39, 60, 40, 61, 19, 62, 20, 41, 63,
 }}
 
 const cryptAlphabet = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -44,8 +46,8 @@ type shaSetting struct {
 	explicit bool // the text says rounds=
 }
 
-// parse splits "$6$rounds=N$salt$hash". As in the standard the rounds are raised to the least and a salt is cut to 16
-// octets; too many rounds are refused.
+// parse splits "$6$rounds=N$salt$hash". As in the standard the rounds are raised to the least and a salt is
+// cut to 16 octets; too many rounds are refused.
 func (v *shaCrypt) parse(s string) (set shaSetting, sum string, err error) {
 	rest, ok := strings.CutPrefix(s, v.prefix)
 	if !ok {
@@ -132,7 +134,8 @@ func (v *shaCrypt) sum(password []byte, set shaSetting) string {
 	return v.encode(a)
 }
 
-// encode is step 22: groups of three octets, the first the most significant, as four characters from the low end.
+// encode is step 22: groups of three octets, the first the most significant, as four characters from the low
+// end.
 func (v *shaCrypt) encode(a []byte) string {
 	out := make([]byte, 0, (len(a)*8+5)/6)
 	for o := v.order; len(o) > 0; o = o[min(3, len(o)):] {

@@ -1,5 +1,5 @@
-// Package deliver is the one way in: it takes a message that was received once (a Spool) and puts a copy with trace
-// fields of its own into the account of each recipient. LMTP, the command line and imports use it.
+// Package deliver is the one way in: it takes a message that was received once (a Spool) and puts a copy with
+// trace fields of its own into the account of each recipient. LMTP, the command line and imports use it.
 //
 //	s := d.NewSpool()
 //	defer s.Close()
@@ -22,7 +22,7 @@ import (
 
 // Options are the bounds of a Deliverer; zero fields get the defaults.
 type Options struct {
-	SpoolDir string // for messages above Memory, in files without a name; default: the system's directory for temporary files
+	SpoolDir string // for messages above Memory, in files without a name; default: the system's
 	Memory   int    // octets of a message kept in memory while it is received; default 1 MiB
 	Parallel int    // recipients of one message delivered to at a time; default 8
 	Events   Events
@@ -90,8 +90,8 @@ type Result struct {
 	UID     mail.UID
 }
 
-// Deliver puts the message into all accounts, each for itself, and returns when each has it durably or not at all. The i-th
-// result is that of to[i]; kinds are those of mail.Messages.Append, Unavailable if ctx ended.
+// Deliver puts the message into all accounts, each for itself, and returns when each has it durably or not at
+// all. The i-th result is that of to[i]; kinds are those of mail.Messages.Append, Unavailable if ctx ended.
 func (d *Deliverer) Deliver(ctx context.Context, m *Message, to []Recipient) []Result {
 	out := make([]Result, len(to))
 	if len(to) == 1 {
@@ -191,7 +191,8 @@ func (d *Deliverer) put(ctx context.Context, acct mail.Account, box mail.Mailbox
 	if err != nil {
 		return 0, err
 	}
-	got, err := acct.Append(ctx, box, []mail.NewMessage{{Upload: up, Digest: digest, Flags: j.m.Flags, Internal: j.m.Internal}})
+	msg := mail.NewMessage{Upload: up, Digest: digest, Flags: j.m.Flags, Internal: j.m.Internal}
+	got, err := acct.Append(ctx, box, []mail.NewMessage{msg})
 	if err != nil {
 		return 0, err
 	}
@@ -206,8 +207,8 @@ func deliveryError(ctx context.Context, to *Recipient, err error) error {
 	return &mail.Error{Op: "deliver", Kind: kind, Item: string(to.Account), Err: err}
 }
 
-// CRLF is r with CRLF for each line end that is only an LF: for files of this system. What arrives by a protocol is
-// never changed.
+// CRLF is r with CRLF for each line end that is only an LF: for files of this system. What arrives by a
+// protocol is never changed.
 func CRLF(r io.Reader) io.Reader { return &crlfReader{r: r} }
 
 type crlfReader struct {

@@ -8,8 +8,9 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// Spool holds a message while it is received and delivered: in memory up to Options.Memory octets, beyond that in a file
-// without a name, which ends with the process. One goroutine writes; when that is over, any may deliver.
+// Spool holds a message while it is received and delivered: in memory up to Options.Memory octets, beyond
+// that in a file without a name, which ends with the process. One goroutine writes; when that is over, any
+// may deliver.
 type Spool struct {
 	d    *Deliverer
 	mem  *[]byte  // what was written, while file is nil

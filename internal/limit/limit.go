@@ -1,5 +1,6 @@
-// Package limit counts connections per key (a login, a remote address) and refuses those above a bound. The counts are what
-// the holders have taken and not given back, so there is nothing to recompute; each process counts its own.
+// Package limit counts connections per key (a login, a remote address) and refuses those above a bound. The
+// counts are what the holders have taken and not given back, so there is nothing to recompute; each process
+// counts its own.
 package limit
 
 import (
@@ -12,8 +13,8 @@ import (
 // shards is how many parts the map of counts has, each with a lock of its own.
 const shards = 32
 
-// Counter counts holders per key. Keys without holders take no room, so its size is bounded by the number of holders. Safe for any
-// goroutine.
+// Counter counts holders per key. Keys without holders take no room, so its size is bounded by the number of
+// holders. Safe for any goroutine.
 type Counter[K comparable] struct {
 	most int // per key, 0 no bound; immutable
 	seed maphash.Seed
@@ -25,7 +26,8 @@ type shard[K comparable] struct {
 	n  map[K]int
 }
 
-// New is a Counter that lets each key have most holders at a time; 0 or less: any number, which is still counted.
+// New is a Counter that lets each key have most holders at a time; 0 or less: any number, which is still
+// counted.
 func New[K comparable](most int) *Counter[K] {
 	c := &Counter[K]{most: most, seed: maphash.MakeSeed()}
 	for i := range c.part {
@@ -36,7 +38,8 @@ func New[K comparable](most int) *Counter[K] {
 
 func (c *Counter[K]) shard(k K) *shard[K] { return &c.part[maphash.Comparable(c.seed, k)%shards] }
 
-// Acquire makes the caller a holder of k until it calls release, once or more often. Kind Limit: k has as many as it may.
+// Acquire makes the caller a holder of k until it calls release, once or more often. Kind Limit: k has as
+// many as it may.
 func (c *Counter[K]) Acquire(k K) (release func(), err error) {
 	s := c.shard(k)
 	s.mu.Lock()
@@ -64,8 +67,8 @@ func (c *Counter[K]) Count(k K) int {
 	return s.n[k]
 }
 
-// All yields every key that has holders, with their number, in no order and without holding a lock: what changes
-// meanwhile may be in it or not.
+// All yields every key that has holders, with their number, in no order and without holding a lock: what
+// changes meanwhile may be in it or not.
 func (c *Counter[K]) All(yield func(k K, n int) bool) {
 	type pair struct {
 		k K

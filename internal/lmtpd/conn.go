@@ -19,11 +19,12 @@ import (
 // bufSize is the octets of a connection's input buffer; a command line fits in any case.
 const bufSize = 32 << 10
 
-// conn stands between the socket and go-smtp and does what that leaves out: it bounds command lines (a longer one is
-// answered as a syntax error and the session goes on), gives each read a time of its own, sends replies in one piece when
-// there is nothing more to read (RFC 2920 section 3.2), ends the session with a 421 when the server stops, and takes the
-// octets after DATA out of the stream itself, many at a time. For that it gives go-smtp one command line per Read, so that nothing
-// beyond the line is in go-smtp's own buffer when a DATA is carried out.
+// conn stands between the socket and go-smtp and does what that leaves out: it bounds command lines (a longer
+// one is answered as a syntax error and the session goes on), gives each read a time of its own, sends
+// replies in one piece when there is nothing more to read (RFC 2920 section 3.2), ends the session with a 421
+// when the server stops, and takes the octets after DATA out of the stream itself, many at a time. For that
+// it gives go-smtp one command line per Read, so that nothing beyond the line is in go-smtp's own buffer when
+// a DATA is carried out.
 type conn struct {
 	net.Conn
 	opts *Options // immutable
@@ -33,7 +34,8 @@ type conn struct {
 	dead     atomic.Bool  // nothing is read any more
 	stopBy   atomic.Int64 // nanoseconds since 1970 when even a running transaction is cut, valid with stopping
 
-	// owned by the goroutine that reads: go-smtp's for the connection, or its helper for a DATA while the other waits
+	// owned by the goroutine that reads: go-smtp's for the connection, or its helper for a DATA while the
+	// other waits
 	buf    []byte // of bufSize, pooled
 	r, w   int    // buf[r:w] is read from the socket and not used
 	chunk  int64  // octets of a BDAT chunk that are still to come
@@ -80,8 +82,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	return copy(p, line), nil
 }
 
-// line is the next command line with its end. One that is too long is read to its end and becomes an empty line, which
-// go-smtp answers with a 500 at its place in the pipeline.
+// line is the next command line with its end. One that is too long is read to its end and becomes an empty
+// line, which go-smtp answers with a 500 at its place in the pipeline.
 func (c *conn) line() ([]byte, error) {
 	if c.stopping.Load() {
 		return nil, errStopping
@@ -112,8 +114,8 @@ func (c *conn) line() ([]byte, error) {
 	}
 }
 
-// chunkSize is how many octets go-smtp reads after this line if it is a well-formed BDAT, whether it accepts the chunk or not.
-// RFC 3030 section 2.
+// chunkSize is how many octets go-smtp reads after this line if it is a well-formed BDAT, whether it accepts
+// the chunk or not. RFC 3030 section 2.
 func chunkSize(line []byte) (n int64, isBDAT bool) {
 	s := strings.TrimRight(string(line[:min(len(line), 64)]), "\r\n")
 	if len(s) < 6 || !strings.EqualFold(s[:5], "BDAT ") {
@@ -206,9 +208,10 @@ func (c *conn) fill(timeout time.Duration) error {
 	}
 }
 
-// readData reads the content after DATA up to its end, a line with a dot only, and gives it to sink with the dots taken away that were
-// put before others. Only CRLF ends a line: an LF or CR alone is content, whatever follows. An error of sink does not
-// end the reading, so that the session stays in step, unless far more than most octets come. RFC 5321 sections 2.3.8, 4.1.1.4 and 4.5.2.
+// readData reads the content after DATA up to its end, a line with a dot only, and gives it to sink with the
+// dots taken away that were put before others. Only CRLF ends a line: an LF or CR alone is content, whatever
+// follows. An error of sink does not end the reading, so that the session stays in step, unless far more than
+// most octets come. RFC 5321 sections 2.3.8, 4.1.1.4 and 4.5.2.
 func (c *conn) readData(sink func([]byte) error, most int64) (err error) {
 	c.inData = true
 	defer func() { c.inData = false }()
@@ -254,7 +257,8 @@ func (c *conn) readData(sink func([]byte) error, most int64) (err error) {
 // partOfEnd tells whether b, at the start of a line, may still become the end of the data.
 func partOfEnd(b []byte) bool { return len(b) < 3 && strings.HasPrefix(".\r\n", string(b)) }
 
-// lineEnd is how much of b can be given away: up to a line that begins with a dot (full), else up to what may become a CRLF.
+// lineEnd is how much of b can be given away: up to a line that begins with a dot (full), else up to what may
+// become a CRLF.
 func lineEnd(b []byte) (n int, full bool) {
 	if i := bytes.Index(b, []byte("\r\n.")); i >= 0 {
 		return i + 2, true

@@ -1,8 +1,9 @@
-// Package lmtpd is the LMTP engine: it takes mail from an MTA and has package deliver put it into the accounts, with a
-// reply of its own for each recipient, given when that recipient's copy is durable. RFC 2033.
+// Package lmtpd is the LMTP engine: it takes mail from an MTA and has package deliver put it into the
+// accounts, with a reply of its own for each recipient, given when that recipient's copy is durable. RFC
+// 2033.
 //
-// The protocol is go-smtp's; the stream under it is our own (see conn). A Server serves connections that somebody else
-// accepted, each in its own goroutine, until its context ends.
+// The protocol is go-smtp's; the stream under it is our own (see conn). A Server serves connections that
+// somebody else accepted, each in its own goroutine, until its context ends.
 package lmtpd
 
 import (
@@ -29,7 +30,8 @@ type Resolver interface {
 	Resolve(ctx context.Context, address string) (u auth.User, detail string, err error)
 }
 
-// Options are what a Server works with and its bounds; zero fields get the defaults, Resolver, Store and Deliverer have none.
+// Options are what a Server works with and its bounds; zero fields get the defaults, Resolver, Store and
+// Deliverer have none.
 type Options struct {
 	Resolver  Resolver
 	Store     mail.Store // asked for the quota of a recipient
@@ -48,7 +50,8 @@ type Options struct {
 	Events         Events
 }
 
-// Events are called after what they name, from the connection's goroutine; each may be nil. Deliveries are deliver's.
+// Events are called after what they name, from the connection's goroutine; each may be nil. Deliveries are
+// deliver's.
 type Events struct {
 	Session  func(SessionEvent)
 	Rejected func(RejectEvent)
@@ -115,8 +118,9 @@ func hostname() string {
 	return "localhost"
 }
 
-// Serve speaks LMTP on nc until the client quits or fails, and closes it. When ctx ends, a message that is being received is finished (within
-// Options.Grace; once received, it is delivered and replied to in any case), then the client gets a 421.
+// Serve speaks LMTP on nc until the client quits or fails, and closes it. When ctx ends, a message that is
+// being received is finished (within Options.Grace; once received, it is delivered and replied to in any
+// case), then the client gets a 421.
 func (s *Server) Serve(ctx context.Context, nc net.Conn) {
 	start := time.Now()
 	ses := &session{srv: s, remote: remoteOf(nc)}
@@ -140,7 +144,8 @@ func (s *Server) Serve(ctx context.Context, nc net.Conn) {
 	}
 }
 
-// protocol is go-smtp's server for the one connection. It is cheap, and one for all would keep every listener it ever had.
+// protocol is go-smtp's server for the one connection. It is cheap, and one for all would keep every listener
+// it ever had.
 func (s *Server) protocol(ses *session) *smtp.Server {
 	p := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		ses.smtp = c

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -21,7 +22,8 @@ import (
 	"github.com/constance-mail/constance/internal/store/mem"
 )
 
-// world is a server with the users alice, bob, carol@example.org and full (whose account has no room), and a client of it.
+// world is a server with the users alice, bob, carol@example.org and full (whose account has no room), and a
+// client of it.
 type world struct {
 	t       testing.TB
 	store   mail.Store
@@ -501,8 +503,8 @@ func TestSpoolTrouble(t *testing.T) {
 	w.expect("250", "250", "250", "451 4.3.0", "451 4.3.0", "250 2.0.0")
 }
 
-// TestHangUp closes the connection at each octet of a session: nothing may be stored before the end of the data came, and
-// nothing may be left running.
+// TestHangUp closes the connection at each octet of a session: nothing may be stored before the end of the
+// data came, and nothing may be left running.
 func TestHangUp(t *testing.T) {
 	script := hello + "MAIL FROM:<s@x>\r\nRCPT TO:<alice@x>\r\nDATA\r\nSubject: x\r\n\r\nhello\r\n.\r\nMAIL FROM:<s@x>\r\nRCPT TO:<alice@x>\r\nBDAT 3\r\nabcBDAT 3 LAST\r\nabc"
 	w := newWorld(t, nil)
@@ -641,7 +643,7 @@ func FuzzSession(f *testing.F) {
 			conn.Write(script)
 			conn.(*net.TCPConn).CloseWrite()
 		}(c.conn)
-		if _, err := io.Copy(io.Discard, c.r); errors.Is(err, context.DeadlineExceeded) {
+		if _, err := io.Copy(io.Discard, c.r); errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Error("hangs")
 		}
 		<-c.done

@@ -17,8 +17,8 @@ import (
 	"github.com/constance-mail/constance/internal/wait"
 )
 
-// session is one connection, as go-smtp calls it: by one goroutine at a time, but for LMTPData, which runs beside the others while
-// BDAT chunks arrive.
+// session is one connection, as go-smtp calls it: by one goroutine at a time, but for LMTPData, which runs
+// beside the others while BDAT chunks arrive.
 type session struct {
 	srv    *Server // immutable, as are the next three
 	conn   *conn
@@ -36,8 +36,8 @@ type session struct {
 	data  sync.WaitGroup // LMTPData; Add only while not over
 }
 
-// transaction is what MAIL began. Its fields change while commands are read, which ends before LMTPData looks at more
-// than the spool.
+// transaction is what MAIL began. Its fields change while commands are read, which ends before LMTPData looks
+// at more than the spool.
 type transaction struct {
 	utf8  bool // with SMTPUTF8. RFC 6531
 	from  string
@@ -48,7 +48,8 @@ type transaction struct {
 	ended bool          // the content came to its end; guarded by session.mu
 }
 
-// maxPath is how many octets an address can have: more than RFC 5321 section 4.5.3.1.3 allows, since some use more.
+// maxPath is how many octets an address can have: more than RFC 5321 section 4.5.3.1.3 allows, since some use
+// more.
 const maxPath = 512
 
 // Mail implements smtp.Session. RFC 5321 section 4.1.1.2.
@@ -60,8 +61,8 @@ func (s *session) Mail(from string, o *smtp.MailOptions) error {
 		return err
 	}
 	s.begin(&transaction{utf8: o.UTF8, from: from, size: o.Size, begun: make(chan struct{})})
-	// From here to Reset the limit is ours: go-smtp refuses a message of just the limit, and the last chunk of a BDAT with one
-	// reply for all recipients.
+	// From here to Reset the limit is ours: go-smtp refuses a message of just the limit, and the last chunk
+	// of a BDAT with one reply for all recipients.
 	s.proto.MaxMessageBytes = 0
 	return nil
 }
@@ -116,7 +117,8 @@ func isFull(u mail.Usage, size int64) bool {
 		u.MessagesLimit > 0 && u.Messages >= u.MessagesLimit
 }
 
-// checkAddress refuses what go-smtp lets through and no mail address has. RFC 5321 section 4.1.2, RFC 6531 section 3.3.
+// checkAddress refuses what go-smtp lets through and no mail address has. RFC 5321 section 4.1.2, RFC 6531
+// section 3.3.
 func checkAddress(a string, utf8OK bool) error {
 	at := strings.LastIndexByte(a, '@')
 	ascii := true
@@ -140,8 +142,8 @@ func checkAddress(a string, utf8OK bool) error {
 // Data implements smtp.Session; in LMTP mode go-smtp calls LMTPData.
 func (s *session) Data(io.Reader) error { return reply(502, smtp.EnhancedCode{5, 5, 1}, "LMTP only") }
 
-// LMTPData implements smtp.LMTPSession: it receives the content once, has it delivered and gives each recipient its
-// reply. r is the content of a BDAT; that of a DATA comes from conn. RFC 2033 section 4.2.
+// LMTPData implements smtp.LMTPSession: it receives the content once, has it delivered and gives each
+// recipient its reply. r is the content of a BDAT; that of a DATA comes from conn. RFC 2033 section 4.2.
 func (s *session) LMTPData(r io.Reader, replies smtp.StatusCollector) error {
 	tx := s.enter()
 	if tx == nil {
@@ -212,12 +214,15 @@ func (s *session) trace(tx *transaction) *deliver.Trace {
 	if tx.utf8 {
 		with = "UTF8LMTP"
 	}
-	return &deliver.Trace{Helo: s.smtp.Hostname(), Remote: s.remote, By: s.srv.opts.Hostname, With: with, ID: deliver.NewID(),
-		Time: time.Now()}
+	o := &s.srv.opts
+	return &deliver.Trace{
+		Helo: s.smtp.Hostname(), Remote: s.remote, By: o.Hostname, With: with, ID: deliver.NewID(), Time: time.Now(),
+	}
 }
 
-// Reset implements smtp.Session: the transaction is over. One in the middle of a series of BDATs ends the connection, too:
-// go-smtp's helper may give its outcome to the next transaction (its send to Conn.dataResult is not synchronized).
+// Reset implements smtp.Session: the transaction is over. One in the middle of a series of BDATs ends the
+// connection, too: go-smtp's helper may give its outcome to the next transaction (its send to Conn.dataResult
+// is not synchronized).
 func (s *session) Reset() {
 	if s.begin(nil) {
 		s.conn.broken = true
