@@ -249,7 +249,16 @@ func (p *addressParser) split() address {
 	if p.at < 0 {
 		return address{local: orEmpty(trim(p.text)), host: []byte{}} // a host that is NIL would make it a group
 	}
-	return address{local: orEmpty(trim(p.text[:p.at])), host: orEmpty(trim(p.text[p.at+1:]))}
+	return address{local: orEmpty(trim(p.text[:p.at])), host: orEmpty(joinDots(trim(p.text[p.at+1:])))}
+}
+
+// joinDots takes out the spaces around the dots of a domain. RFC 5322 section 4.4 (obs-domain).
+func joinDots(b []byte) []byte {
+	if bytes.IndexByte(b, ' ') < 0 {
+		return b
+	}
+	b = bytes.ReplaceAll(b, []byte(" ."), []byte("."))
+	return bytes.ReplaceAll(b, []byte(". "), []byte("."))
 }
 
 // finish ends an address that has no angle brackets; its name may be in a comment.

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/constance-mail/constance/internal/mail"
@@ -10,30 +11,48 @@ import (
 // since 1970-01-01); mail.NoDate if it cannot be read. Besides RFC 5322 sections 3.3 and 4.3 it takes what mailers
 // write: ctime's order, month names written out, "2-Jan-2006", ISO 8601, no seconds, no zone.
 func date(v []byte) (sent int64, day int32) {
+	var space [128]byte
+	v = plainDate(space[:0], v)
 	var p dateParser
 	p.month, p.day, p.year, p.hour = -1, -1, -1, -1
-	for i := 0; i < len(v) && p.tokens < 16; {
-		switch c := v[i]; {
-		case c == '(':
-			i += skipComment(v[i:])
-		case isFWS(c) || c == ',' || c == 0:
-			i++
-		default:
-			j := i + 1
-			for j < len(v) && !isFWS(v[j]) && v[j] != ',' && v[j] != '(' && v[j] != 0 {
-				j++
-			}
-			p.token(v[i:j])
-			p.tokens++
-			i = j
+	for len(v) > 0 {
+		n := bytes.IndexByte(v, ' ')
+		switch n {
+		case 0:
+			v = v[1:]
+			continue
+		case -1:
+			n = len(v)
 		}
+		p.token(v[:n])
+		v = v[n:]
 	}
 	return p.result()
 }
 
+// plainDate appends v without comments, with spaces for commas and all white space, and with none of these around a
+// colon; as far as it fits.
+func plainDate(dst, v []byte) []byte {
+	for i := 0; i < len(v) && len(dst) < cap(dst); i++ {
+		c := v[i]
+		switch {
+		case c == '(':
+			i += skipComment(v[i:]) - 1
+			c = ' '
+		case isFWS(c) || c == ',' || c == 0:
+			c = ' '
+		case c == ':':
+			dst = bytes.TrimRight(dst, " ")
+		}
+		if c != ' ' || len(dst) > 0 && dst[len(dst)-1] != ':' {
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
 // dateParser collects what the words of a date say.
 type dateParser struct {
-	tokens                 int
 	year, month, day, hour int // -1 unknown; month 1 to 12
 	minute, second         int
 	zone                   int // seconds east of UTC

@@ -21,7 +21,7 @@ const (
 
 // encodingOf is the encoding that a field names.
 func encodingOf(v []byte) Encoding {
-	name, _ := token(skipCFWS(v))
+	name := mechanism(v)
 	switch {
 	case len(name) == 0, equalFold("7bit", name), equalFold("8bit", name), equalFold("binary", name),
 		equalFold("7-bit", name), equalFold("8-bit", name):
@@ -32,6 +32,16 @@ func encodingOf(v []byte) Encoding {
 		return QuotedPrintable
 	}
 	return unknownEncoding
+}
+
+// mechanism is the name in a Content-Transfer-Encoding, which some mailers put in quotes.
+func mechanism(v []byte) []byte {
+	v = skipCFWS(v)
+	if len(v) > 0 && v[0] == '"' {
+		v = v[1:]
+	}
+	name, _ := token(v)
+	return name
 }
 
 var errEncoding = errors.New("unknown content transfer encoding")

@@ -151,7 +151,7 @@ func joinParams(params []param) []param {
 			out = append(out, p)
 			continue
 		}
-		key := string(bytes.ToLower(first.name))
+		key := asciiLower(first.name)
 		if done[key] {
 			continue
 		}
@@ -165,6 +165,15 @@ func joinParams(params []param) []param {
 		out = append(out, joinPieces(all))
 	}
 	return out
+}
+
+// asciiLower is b with its ASCII letters in lower case.
+func asciiLower(b []byte) string {
+	out := make([]byte, len(b))
+	for i, c := range b {
+		out[i] = lower(c)
+	}
+	return string(out)
 }
 
 func parsePiece(p param) (piece, bool) {

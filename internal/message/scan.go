@@ -164,7 +164,7 @@ func (s *scanner) rest() ending {
 }
 
 // boundary is which of the open boundaries the line at pos is, -1 for none. The longest wins: one may begin like
-// another. Text may follow it. RFC 2046 section 5.1.1.
+// another. What follows it must not be able to belong to a boundary. RFC 2046 section 5.1.1.
 func (s *scanner) boundary(open [][]byte) (level int, last bool) {
 	n := s.line(s.base+int64(max(0, s.pos-2)), maxBoundary+8)
 	line, ok := bytes.CutPrefix(s.buf[s.pos:s.pos+n], []byte("--"))
@@ -174,9 +174,17 @@ func (s *scanner) boundary(open [][]byte) (level int, last bool) {
 	}
 	longest := 0
 	for i := len(open) - 1; i >= 0; i-- {
-		if b := open[i]; len(b) > longest && bytes.HasPrefix(line, b) {
+		if b := open[i]; len(b) > longest && bytes.HasPrefix(line, b) && endsBoundary(line[len(b):]) {
 			level, longest = i, len(b)
 		}
 	}
 	return level, level >= 0 && bytes.HasPrefix(line[longest:], []byte("--"))
+}
+
+func endsBoundary(rest []byte) bool {
+	if len(rest) == 0 || bytes.HasPrefix(rest, []byte("--")) {
+		return true
+	}
+	c := rest[0]
+	return lower(c) < 'a' && (c < '0' || c > '9') && bytes.IndexByte([]byte("'()+_,-./:=?"), c) < 0 || lower(c) > 'z'
 }

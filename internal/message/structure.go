@@ -95,7 +95,7 @@ func (p *parser) writeFields(nd *node, c *contentType) {
 		w = append(w, ' ')
 		w = appendNString(w, nonEmpty(p.head.description))
 		w = append(w, ' ')
-		if cte, _ := token(skipCFWS(p.head.encoding)); len(cte) > 0 {
+		if cte := mechanism(p.head.encoding); len(cte) > 0 {
 			w = appendString(w, cte)
 		} else {
 			w = append(w, `"7BIT"`...)
