@@ -22,7 +22,7 @@ import (
 
 // Options are the bounds of a Deliverer; zero fields get the defaults.
 type Options struct {
-	SpoolDir string // for messages above Memory, in files without a name; default: the system's
+	SpoolDir string // for messages above Memory, in files without a name, created if missing; default: the system's
 	Memory   int    // octets of a message kept in memory while it is received; default 1 MiB
 	Parallel int    // recipients of one message delivered to at a time; default 8
 	Events   Events

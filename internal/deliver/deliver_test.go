@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -191,7 +192,7 @@ func TestDeliverTrouble(t *testing.T) {
 }
 
 func TestSpool(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "not", "there")
 	d := New(nil, Options{SpoolDir: dir, Memory: 10})
 	for _, size := range []int{0, 1, 9, 10, 11, 100_000} {
 		for _, piece := range []int{1, 7, 100_000} {
@@ -228,7 +229,7 @@ func TestSpool(t *testing.T) {
 }
 
 func TestSpoolFails(t *testing.T) {
-	d := New(nil, Options{SpoolDir: "/nonexistent", Memory: 3})
+	d := New(nil, Options{SpoolDir: "/dev/null/spool", Memory: 3})
 	s := d.NewSpool()
 	defer s.Close()
 	for range 2 {

@@ -3,6 +3,7 @@ package deliver
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/constance-mail/constance/internal/mail"
@@ -52,7 +53,11 @@ func (s *Spool) Write(p []byte) (int, error) {
 
 // spill moves what is in memory to a file.
 func (s *Spool) spill() error {
-	f, err := os.CreateTemp(s.d.opts.SpoolDir, "spool-*")
+	dir := s.d.opts.SpoolDir
+	f, err := os.CreateTemp(dir, "spool-*")
+	if errors.Is(err, fs.ErrNotExist) && os.MkdirAll(dir, 0o700) == nil {
+		f, err = os.CreateTemp(dir, "spool-*")
+	}
 	if err != nil {
 		return err
 	}

@@ -492,7 +492,7 @@ func TestTrouble(t *testing.T) {
 }
 
 func TestSpoolTrouble(t *testing.T) {
-	w := newWorld(t, func(_ *Options, d *deliver.Options) { d.SpoolDir = "/nonexistent/spool" })
+	w := newWorld(t, func(_ *Options, d *deliver.Options) { d.SpoolDir = "/dev/null/spool" })
 	w.expect("220")
 	big := strings.Repeat("x", 60_000)
 	w.send(hello + "MAIL FROM:<s@x>\r\nRCPT TO:<alice@x>\r\nRCPT TO:<bob@x>\r\nDATA\r\n")
