@@ -75,9 +75,9 @@ type Mailbox struct {
 // Auth is how passwords are kept and checked.
 type Auth struct {
 	Scheme       string        // of new passwords
+	Hashers      int           // slow hashes computed at a time; 0: as many as processors
 	Remember     time.Duration // how long a checked password is remembered
-	PenaltyStart time.Duration // the first wait after a wrong password; doubles
-	PenaltyLimit time.Duration // the longest such wait
+	PenaltyLimit time.Duration // the longest wait for the answer to a wrong password; 0 none
 }
 
 // TLS is the certificate and the bounds of TLS.

@@ -129,7 +129,6 @@ func TestParseErrors(t *testing.T) {
 		{"[store]\nmailboxes = [\"A\", \"A\"]\n", `f:2: store.mailboxes: "A": the name or its use stands there twice`, ""},
 		{"[store]\nmailboxes = [3]\n", "f:2: store.mailboxes: needs a list of strings, not a number", ""},
 		{"[auth]\nscheme = \"MD5\"\n", `f:2: auth.scheme: "MD5" is none of ARGON2ID, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, PBKDF2, PLAIN`, ""},
-		{"[auth]\npenalty_start = \"30s\"\n", "f:2: auth.penalty_start: is longer than penalty_limit", ""},
 		{"[server]\nhostname = \"a\\nb\"\n", "f:2: server.hostname: holds a control character", ""},
 		{"[tls]\nkey = \"x\"\n", "f:1: tls: certificate and key belong together: set both or none", ""},
 	} {

@@ -106,11 +106,8 @@ func (p *parser) key(key toml.Key, raw map[string]any) error {
 
 // cross checks what concerns more than one key.
 func (p *parser) cross(c *Config) error {
-	switch {
-	case (c.TLS.Certificate == "") != (c.TLS.Key == ""):
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		return p.fail("tls", "certificate and key belong together: set both or none", "")
-	case c.Auth.PenaltyStart > c.Auth.PenaltyLimit:
-		return p.fail("auth.penalty_start", "is longer than penalty_limit", "")
 	}
 	return nil
 }

@@ -93,11 +93,12 @@ func (c *Config) storeSections() []section {
 		{"auth", "How passwords are kept and checked.", []field{
 			{"scheme", choice{&c.Auth.Scheme, []string{"ARGON2ID", "BLF-CRYPT", "SHA512-CRYPT", "SHA256-CRYPT", "PBKDF2", "PLAIN"}}, "ARGON2ID",
 				"How new passwords are hashed. Hashes of other schemes keep working."},
+			{"hashers", number{&c.Auth.Hashers, 0, 1024}, int64(0),
+				"Passwords hashed at a time by a process; further logins wait in a queue. 0: as many as processors."},
 			{"remember", span{&c.Auth.Remember, 0, day}, "10m",
 				"How long a process remembers (as a keyed hash) that a password was right, to spare the slow hash at the next login."},
-			{"penalty_start", span{&c.Auth.PenaltyStart, 0, time.Minute}, "1s",
-				"How long the answer to a wrong password takes; doubles with each further one from the same address."},
-			{"penalty_limit", span{&c.Auth.PenaltyLimit, 0, time.Hour}, "15s", "The longest such wait."},
+			{"penalty_limit", span{&c.Auth.PenaltyLimit, 0, time.Hour}, "15s",
+				"The longest that the answer to a wrong password is delayed; it grows with each one from an address or for a user. 0s: no delay."},
 		}},
 		{"tls", "Certificate and protocol versions.", []field{
 			{"certificate", text{&c.TLS.Certificate, 4096}, "", "File with the certificate chain (PEM). Empty: a self-signed one in the data directory."},
