@@ -56,7 +56,8 @@
 // PurgeResult.Messages counts forgotten expunges (also of deleted mailboxes), Contents and Octets the contents that went.
 // Until then OpenContent and Digests still give them.
 //
-// ClaimRecent returns the UIDNext of the previous call of any handle (1 before), as long as the store is open somewhere.
+// ClaimRecent gives a message to one caller only among those of one Store; another process, or the store opened again, may give it
+// again (in doubt a message is recent, RFC 3501 section 2.3.2), but none may be passed over that was given to nobody.
 //
 // A removed account that is used by a new handle comes into being again, empty.
 package storetest

@@ -25,6 +25,8 @@ type player struct {
 	boxes    map[mail.MailboxID]mail.Mailbox     // as last seen
 	kept     []kept                              // old snapshots
 	contents mail.ContentID                      // the highest seen
+	claimed  [2]map[mail.MailboxID]mail.UID      // up to where each of stores gave what is recent
+	before   map[mail.MailboxID]mail.UID         // up to where that was given by stores that are closed
 }
 
 // kept is an old snapshot and what its pages were.
@@ -37,6 +39,10 @@ func newPlayer(t testing.TB, open Open, dir string) *player {
 	p := &player{
 		ctx: context.Background(), open: func() mail.Store { return open(t, dir) }, start: time.Now().Unix(),
 		validity: make(map[mail.UIDValidity]mail.MailboxID), boxes: make(map[mail.MailboxID]mail.Mailbox),
+		before: make(map[mail.MailboxID]mail.UID),
+	}
+	for i := range p.claimed {
+		p.claimed[i] = make(map[mail.MailboxID]mail.UID)
 	}
 	p.openStores()
 	return p
@@ -98,8 +104,7 @@ func (p *player) do(a mail.Account, o Op, id mail.MailboxID) (string, error) {
 		d, err := call(p.ctx, id, o.uids, to.ID)
 		return fmt.Sprintf("%s to %s at %d validity of %d", d.From, d.To, d.ModSeq, p.validity[d.UIDValidity]), err
 	case opRecent:
-		first, err := a.ClaimRecent(p.ctx, id)
-		return fmt.Sprint("from ", first), err
+		return "", p.claim(o.handle, id)
 	case opPurge:
 		r, err := a.Purge(p.ctx, time.Now().Add(map[bool]time.Duration{true: time.Hour, false: -time.Hour}[o.on]))
 		return fmt.Sprintf("%+v", r), err
@@ -148,24 +153,32 @@ func (p *player) append(a mail.Account, id mail.MailboxID, messages []newMessage
 	return fmt.Sprintf("UIDs %v contents %v at %d validity of %d", d.UIDs, d.Contents, d.ModSeq, p.validity[d.UIDValidity]), err
 }
 
-// reopen closes both stores and opens them again. What is recent after that is each store's own affair.
+// claim claims what is recent. Stores may differ in what they give; it has to be between what this handle's store gave before
+// and what nobody was given.
+func (p *player) claim(handle int, id mail.MailboxID) error {
+	first, err := p.accounts[handle].ClaimRecent(p.ctx, id)
+	if err != nil {
+		return err
+	}
+	least, most := max(p.claimed[handle][id], 1), max(p.claimed[0][id], p.claimed[1][id], p.before[id], 1)
+	if first < least || first > most {
+		return fmt.Errorf("recent from UID %d, has to be from %d to %d", first, least, most)
+	}
+	p.claimed[handle][id] = p.boxes[id].UIDNext
+	return nil
+}
+
 func (p *player) reopen() error {
 	if err := p.close(); err != nil {
 		return err
 	}
+	for i, claimed := range p.claimed {
+		for id, next := range claimed {
+			p.before[id] = max(p.before[id], next)
+		}
+		p.claimed[i] = make(map[mail.MailboxID]mail.UID)
+	}
 	p.openStores()
-	list, err := p.accounts[0].Mailboxes(p.ctx)
-	if err != nil {
-		return err
-	}
-	for _, m := range list {
-		if m.ID == 0 {
-			continue
-		}
-		if _, err := p.accounts[0].ClaimRecent(p.ctx, m.ID); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
