@@ -183,9 +183,10 @@ func (h *header) read(block []byte, entire bool) {
 		switch {
 		case dst == nil || !entire && (len(name) < 8 || lower(name[0]) != 'c' || lower(name[1]) != 'o'):
 		case *dst == nil:
-			*dst = orEmpty(f.value())
+			v := orEmpty(f.value())
+			*dst = v[:len(v):len(v)] // so that what is appended goes elsewhere
 		case h.isAddress(dst):
-			*dst = append(append(append([]byte(nil), *dst...), ','), f.value()...)
+			*dst = append(append(*dst, ','), f.value()...)
 		}
 	}
 }

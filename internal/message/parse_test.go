@@ -254,6 +254,16 @@ func TestBounds(t *testing.T) {
 	params := "Content-Type: text/plain" + strings.Repeat("; a=b", 10_000) + "\n\n"
 	subject := "Subject: " + strings.Repeat("s", 500_000) + "\n\n"
 	wide := "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\nContent-Description: "+strings.Repeat("d", 20_000)+"\n\nx\n", 300)
+	hostile := map[string]string{"same": strings.Repeat("To: a\n", MaxHeader/7), "blobs": "Subject: " + strings.Repeat("[a]", 100_000) + "\n\n",
+		"words": "Subject: " + strings.Repeat("=?a?q?", 100_000) + "\n\n", "ids": "References: " + strings.Repeat("<", 500_000) + "\n\n"}
+	var deep strings.Builder
+	for i := range 90 {
+		fmt.Fprintf(&deep, "Content-Type: multipart/mixed; boundary=%070d\n\n--%070d\n", i, i)
+	}
+	hostile["dashes"] = deep.String() + "\n" + strings.Repeat("--"+strings.Repeat("0", 68)+"\n", 30_000)
+	for name, msg := range hostile {
+		t.Run(name, func(t *testing.T) { checkMessage(t, []byte(msg)) })
+	}
 	for name, msg := range map[string]string{"many": many, "big": big, "lines": bigLines, "params": params, "subject": subject, "wide": wide} {
 		checkMessage(t, []byte(msg))
 		d := mustDigest(t, msg)

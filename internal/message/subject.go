@@ -2,8 +2,14 @@ package message
 
 import "strings"
 
+// maxBase bounds the subject that a base subject is made of, octets: the algorithm is quadratic.
+const maxBase = 4096
+
 // baseSubject takes the artifacts of replying and forwarding off a decoded subject. RFC 5256 section 2.1.
 func baseSubject(s string) string {
+	if len(s) > maxBase {
+		s = strings.ToValidUTF8(s[:maxBase], "")
+	}
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == '\r' || r == '\n' }), " ")
 	for {
 		s = cutTrailers(s)
