@@ -22,9 +22,8 @@ type account struct {
 	used  atomic.Int64  // nanoseconds since 1970
 	place *list.Element // in store.open, guarded by store.mu
 
-	mu     sync.Mutex                  // guards the fields below; store.mu is never taken with it held
-	files  *files                      // nil while closed
-	recent map[mail.MailboxID]mail.UID // the first that no session was told of as recent
+	mu    sync.Mutex // guards the fields below; store.mu is never taken with it held
+	files *files     // nil while closed
 }
 
 // files is what is open of an account: closed as a whole when unused.

@@ -95,7 +95,7 @@ func (t *tx) storeExpunged(mailbox mail.MailboxID, mod mail.ModSeq, out *marks) 
 	if err != nil {
 		return err
 	}
-	return s.bind(int64(mailbox), int64(mod), out.no, t.now).blob(5, t.buf).run()
+	return s.bind(int64(mailbox), int64(mod), out.no, t.at).blob(5, t.buf).run()
 }
 
 // Vanished implements mail.Messages.

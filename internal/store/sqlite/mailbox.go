@@ -2,19 +2,23 @@ package sqlite
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/constance-mail/constance/internal/mail"
+	"golang.org/x/sys/unix"
 )
 
 // box is a row of table mailbox.
 type box struct {
 	mail.Mailbox
-	recent    mail.UID    // see ClaimRecent
 	forgotten mail.ModSeq // the highest ModSeq of an expunge that Purge has forgotten
 	shrunk    mail.ModSeq // the highest ModSeq of an empty page that Purge has deleted
-	gone      int64       // when it was deleted, seconds since 1970; 0: it is there
+	gone      int64       // when it was deleted, nanoseconds since 1970; 0: it is there
 }
 
 // boxes is the list of mailboxes as it was.
@@ -24,7 +28,7 @@ type boxes struct {
 }
 
 const boxColumns = `id, name, uidvalidity, uidnext, highest, messages, unseen, deleted, size, keywords, uses,
-	recent, forgotten, shrunk, gone`
+	forgotten, shrunk, gone`
 
 // scanBox reads a row of boxColumns.
 func scanBox(s stmt) box {
@@ -35,8 +39,7 @@ func scanBox(s stmt) box {
 			HighestMod: mail.ModSeq(s.ColumnInt64(4)), Messages: uint32(s.ColumnInt64(5)),
 			Unseen: uint32(s.ColumnInt64(6)), Deleted: uint32(s.ColumnInt64(7)), Size: s.ColumnInt64(8),
 		},
-		recent: mail.UID(s.ColumnInt64(11)), forgotten: mail.ModSeq(s.ColumnInt64(12)),
-		shrunk: mail.ModSeq(s.ColumnInt64(13)), gone: s.ColumnInt64(14),
+		forgotten: mail.ModSeq(s.ColumnInt64(11)), shrunk: mail.ModSeq(s.ColumnInt64(12)), gone: s.ColumnInt64(13),
 	}
 	b.Keywords = splitWords[mail.Flag](s.ColumnText(9))
 	b.Uses = splitWords[mail.SpecialUse](s.ColumnText(10))
@@ -122,16 +125,12 @@ func (c *conn) loadSubscriptions() (map[string]bool, error) {
 // storeBox writes the mailbox, new or not.
 func (t *tx) storeBox(b *box) error {
 	s, err := t.c.prep("INSERT OR REPLACE INTO mailbox(" + boxColumns + `)
-		VALUES (?1, ?12, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?13, ?14, ?9, ?10, ?11, ?15)`)
+		VALUES (?1, ?12, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?13, ?14, ?9, ?10, ?11)`)
 	if err != nil {
 		return err
 	}
-	if t.files != nil {
-		b.recent = max(b.recent, t.files.account.recentOf(b.ID))
-	}
 	s.bind(int64(b.ID), int64(b.UIDValidity), int64(b.UIDNext), int64(b.HighestMod), int64(b.Messages), int64(b.Unseen),
-		int64(b.Deleted), b.Size, int64(b.recent), int64(b.forgotten), int64(b.shrunk))
-	s.BindInt64(15, b.gone)
+		int64(b.Deleted), b.Size, int64(b.forgotten), int64(b.shrunk), b.gone)
 	t.wrote = true
 	return s.text(12, b.Name).text(13, joinWords(b.Keywords)).text(14, joinWords(b.Uses)).run()
 }
@@ -140,7 +139,7 @@ func (t *tx) storeBox(b *box) error {
 func (t *tx) addMailbox(name string, uses []mail.SpecialUse, mod mail.ModSeq) (box, error) {
 	t.st.mailbox++
 	t.st.uidValidity = max(t.st.uidValidity+1, mail.UIDValidity(t.now))
-	b := box{recent: 1, Mailbox: mail.Mailbox{
+	b := box{Mailbox: mail.Mailbox{
 		ID: t.st.mailbox, Name: name, UIDValidity: t.st.uidValidity, UIDNext: 1, HighestMod: mod, Uses: uses,
 	}}
 	return b, t.storeBox(&b)
@@ -255,32 +254,50 @@ func (a *account) Mailbox(ctx context.Context, name string) (mail.Mailbox, error
 	return l.list[i], nil
 }
 
-// recentOf is what ClaimRecent remembers of a mailbox.
-func (a *account) recentOf(id mail.MailboxID) mail.UID {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.recent[id]
-}
-
-// ClaimRecent implements mail.Messages. What was claimed is known in this process, and to others from the next change
-// of the mailbox on: as RFC 3501 section 2.3.2 has it, a message counts as recent when in doubt.
+// ClaimRecent implements mail.Messages. What was claimed is in the file `recent`, 4 octets per mailbox, which is shared by all
+// processes and never synced: after a crash messages count as recent again, as RFC 3501 section 2.3.2 has it when in doubt.
 func (a *account) ClaimRecent(ctx context.Context, mailbox mail.MailboxID) (mail.UID, error) {
-	var b box
-	err := a.view(ctx, "claim recent", string(a.id), func(_ *files, c *conn) (err error) {
-		b, err = c.loadBox(mailbox)
-		return err
-	})
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	l, err := a.boxes(ctx)
 	if err != nil {
 		return 0, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	first := max(b.recent, a.recent[mailbox], 1)
-	if a.recent == nil {
-		a.recent = make(map[mail.MailboxID]mail.UID)
+	i := slices.IndexFunc(l.list, func(m mail.Mailbox) bool { return m.ID == mailbox && mailbox != 0 })
+	if i < 0 {
+		return 0, refuse("claim recent", mail.NotFound, string(a.id))
 	}
-	a.recent[mailbox] = max(first, b.UIDNext)
-	return first, nil
+	f, err := a.acquire()
+	if err != nil {
+		return 0, err
+	}
+	defer f.release()
+	first, err := claim(f.dir+"/recent", int64(mailbox), l.list[i].UIDNext)
+	return first, fail("claim recent", string(a.id), err)
+}
+
+// claim raises the number at that index of a file of numbers to next, and returns what it was.
+func claim(path string, index int64, next mail.UID) (first mail.UID, err error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }() // this unlocks, too
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != nil {
+		return 0, err
+	}
+	var b [4]byte
+	if _, err := file.ReadAt(b[:], 4*index); err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	was := max(1, mail.UID(binary.NativeEndian.Uint32(b[:])))
+	if was >= next {
+		return was, nil
+	}
+	binary.NativeEndian.PutUint32(b[:], uint32(next))
+	_, err = file.WriteAt(b[:], 4*index)
+	return was, err
 }
 
 // Usage implements mail.Account.

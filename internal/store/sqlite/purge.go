@@ -20,10 +20,7 @@ func (a *account) Purge(ctx context.Context, before time.Time) (mail.PurgeResult
 	for more := true; more; {
 		var p purging
 		err := a.update(ctx, "purge", string(a.id), func(t *tx) error {
-			p = purging{before: before.Unix()}
-			if before.Nanosecond() > 0 {
-				p.before++
-			}
+			p = purging{before: nanoseconds(before)}
 			return t.purge(&p)
 		})
 		if err != nil {
@@ -34,15 +31,26 @@ func (a *account) Purge(ctx context.Context, before time.Time) (mail.PurgeResult
 		sum.Octets += p.sum.Octets
 		more = p.more
 	}
-	if err := a.update(ctx, "purge", string(a.id), func(t *tx) error { return t.purgePages(before.Unix()) }); err != nil {
+	if err := a.update(ctx, "purge", string(a.id), func(t *tx) error { return t.purgePages(nanoseconds(before)) }); err != nil {
 		return sum, err
 	}
 	return sum, fail("purge", string(a.id), a.purgeSegments(ctx))
 }
 
+// nanoseconds is a time since 1970, within what fits.
+func nanoseconds(t time.Time) int64 {
+	const most = 1<<63 - 1
+	if s := t.Unix(); s >= most/int64(time.Second) {
+		return most
+	} else if s < 0 {
+		return 0
+	}
+	return t.UnixNano()
+}
+
 // purging is one transaction of a Purge.
 type purging struct {
-	before int64
+	before int64 // nanoseconds since 1970
 	sum    mail.PurgeResult
 	more   bool // there may be more to purge
 }

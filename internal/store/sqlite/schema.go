@@ -14,7 +14,7 @@ CREATE TABLE account(id INTEGER PRIMARY KEY, modseq INTEGER, content INTEGER, ma
 	uidvalidity INTEGER, storage INTEGER, storage_limit INTEGER, messages INTEGER, messages_limit INTEGER);
 CREATE TABLE mailbox(id INTEGER PRIMARY KEY, name TEXT, uidvalidity INTEGER, uidnext INTEGER, highest INTEGER,
 	messages INTEGER, unseen INTEGER, deleted INTEGER, size INTEGER, keywords TEXT, uses TEXT,
-	recent INTEGER, forgotten INTEGER, shrunk INTEGER, gone INTEGER);
+	forgotten INTEGER, shrunk INTEGER, gone INTEGER);
 CREATE TABLE subscription(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE page(id INTEGER PRIMARY KEY, highest INTEGER, data BLOB);
 CREATE TABLE fixed(id INTEGER PRIMARY KEY, data BLOB);

@@ -145,7 +145,7 @@ func (a *account) DeleteMailbox(ctx context.Context, name string) error {
 		if _, err := t.expunge(b, mail.UIDSet{{Start: 1, Stop: 1<<32 - 1}}, t.next(), false); err != nil {
 			return err
 		}
-		b.gone = t.now
+		b.gone = t.at
 		return t.storeBox(b)
 	})
 }

@@ -197,7 +197,8 @@ func (f *files) commit(batch []*change) (err error) {
 	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	t := &tx{c: c, files: f, now: time.Now().Unix()}
+	now := time.Now()
+	t := &tx{c: c, files: f, now: now.Unix(), at: now.UnixNano()}
 	if err := t.loadState(); err != nil {
 		return errors.Join(err, c.exec("ROLLBACK"))
 	}
@@ -279,6 +280,7 @@ type tx struct {
 	files *files
 	st    state
 	now   int64 // seconds since 1970
+	at    int64 // the same in nanoseconds
 	wrote bool  // something is to be committed
 
 	marks marks // for whoever works on a page
