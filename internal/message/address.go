@@ -158,7 +158,8 @@ func unescape(in []byte) []byte {
 	return out
 }
 
-// readComment reads a comment, which can hold others, and gives its text. Without an end it reaches to the end of the field.
+// readComment reads a comment, which can hold others, and gives its text. Without an end it is all that
+// is left of the field.
 func (p *addressParser) readComment() []byte {
 	start := p.pos + 1
 	p.pos += skipComment(p.in[p.pos:])

@@ -32,7 +32,8 @@ func (s *wireScanner) body(dst []byte) []byte {
 		dst = append(dst, main...)
 		s.in = s.in[len(main):]
 		sub := s.in[1:max(1, s.peek())]
-		isText, isMsg := equalFold(`"text"`, main), equalFold(`"message"`, main) && len(sub) > 2 && isMessage(sub[1:len(sub)-1])
+		isText := equalFold(`"text"`, main)
+		isMsg := equalFold(`"message"`, main) && len(sub) > 2 && isMessage(sub[1:len(sub)-1])
 		dst = s.items(dst, 6) // subtype, parameters, id, description, encoding, octets
 		switch {
 		case isText:

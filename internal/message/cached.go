@@ -13,13 +13,15 @@ const maxCached = 16 << 10
 var CachedFields = []string{
 	"authentication-results", "bcc", "cc", "content-class", "content-description", "content-disposition", "content-id",
 	"content-language", "content-transfer-encoding", "content-type", "date", "delivered-to", "disposition-notification-to",
-	"envelope-to", "errors-to", "expires", "followup-to", "from", "importance", "in-reply-to", "keywords", "mail-followup-to",
+	"envelope-to", "errors-to", "expires", "followup-to", "from", "importance", "in-reply-to", "keywords",
+	"mail-followup-to",
 	"mail-reply-to", "message-id", "mime-version", "newsgroups", "organization", "original-recipient", "precedence",
 	"priority", "references", "reply-to", "return-path", "return-receipt-to", "sender", "sensitivity", "status", "subject",
 	"supersedes", "thread-index", "thread-topic", "to", "user-agent", "x-autoreply", "x-bugzilla-url", "x-draft-info",
 	"x-envelope-to", "x-face", "x-forward", "x-identity-key", "x-keywords", "x-label", "x-loop", "x-mailer",
 	"x-mailing-list", "x-mozilla-draft-info", "x-mozilla-keys", "x-mozilla-status", "x-msmail-priority", "x-original-to",
-	"x-priority", "x-sieve", "x-status", "x-template", "x-uid", "x-uniform-type-identifier", "x-universally-unique-identifier",
+	"x-priority", "x-sieve", "x-status", "x-template", "x-uid", "x-uniform-type-identifier",
+	"x-universally-unique-identifier",
 }
 
 // cachedPrefixes begin the names of further fields that are cached.

@@ -180,7 +180,8 @@ func (p *dateParser) offset(t []byte) {
 // zones are the names of RFC 5322 section 4.3 and some that occur; hours east of UTC.
 var zones = map[string]int{
 	"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
-	"BST": 1, "MET": 1, "CET": 1, "MEZ": 1, "CEST": 2, "MEST": 2, "MESZ": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9,
+	"BST": 1, "MET": 1, "CET": 1, "MEZ": 1, "CEST": 2, "MEST": 2, "MESZ": 2, "EET": 2, "EEST": 3, "MSK": 3,
+	"JST": 9, "KST": 9,
 }
 
 // named is a zone by its name: military ones and unknown ones say nothing, and so mean UTC.

@@ -50,8 +50,8 @@ var errEncoding = errors.New("unknown content transfer encoding")
 func (e Encoding) Known() bool { return e < unknownEncoding }
 
 // DecodedReader reads the decoded body of the part with these numbers from the stored octets r; without numbers the
-// message as it stands. Lines of text end in CRLF whatever the encoding held. What is broken is decoded as far as it goes. Kinds:
-// NotFound, Invalid for an unknown encoding. RFC 9051 section 6.4.5 (BINARY).
+// message as it stands. Lines of text end in CRLF whatever the encoding held. What is broken is decoded as far as
+// it goes. Kinds: NotFound, Invalid for an unknown encoding. RFC 9051 section 6.4.5 (BINARY).
 func (p *Part) DecodedReader(r io.ReaderAt, path []int) (io.Reader, error) {
 	if len(path) == 0 {
 		e, _ := p.Locate(Section{})
@@ -64,7 +64,8 @@ func (p *Part) DecodedReader(r io.ReaderAt, path []int) (io.Reader, error) {
 	return at.Decoded(r)
 }
 
-// DecodedSize is how many octets DecodedReader gives. Identity content that is not text costs nothing, all other is read.
+// DecodedSize is how many octets DecodedReader gives. Identity content that is not text costs nothing,
+// all other is read.
 func (p *Part) DecodedSize(r io.ReaderAt, path []int) (int64, error) {
 	if at := p.find(path); at != nil && at.Encoding == Identity && at.kind != text {
 		return at.Body.Length, nil
@@ -206,7 +207,7 @@ func decodeQuotedPrintable(dst, in []byte, last bool) (out []byte, used int) {
 			return dst, used
 		case !last: // leave what could be the start of an escape, or of white space that the line end takes away
 			end := len(line)
-			for end > 1 && (isSpace(line[end-1]) || line[end-1] == '=' || line[end-1] == '\r' || line[end-2] == '=') && len(line)-end < 1024 {
+			for end > 1 && isOpen(line[end-2], line[end-1]) && len(line)-end < 1024 {
 				end--
 			}
 			line = line[:end]
@@ -219,6 +220,9 @@ func decodeQuotedPrintable(dst, in []byte, last bool) (out []byte, used int) {
 	}
 	return dst, used
 }
+
+// isOpen tells whether what ends in these two octets may mean something else once more follows.
+func isOpen(a, b byte) bool { return isSpace(b) || b == '=' || b == '\r' || a == '=' }
 
 // appendQuotedPrintable decodes a line, with or without its end.
 func appendQuotedPrintable(dst, line []byte) []byte {

@@ -114,9 +114,9 @@ func unfold(v []byte) []byte {
 
 // header reads the header block that starts at the current position, up to and with the empty line. What ends a
 // header: the empty line; a boundary, or what looks like one; lines that are no fields, unless it is a single one, as
-// of a subject that was broken without folding or the "From " of an mbox. It returns the block, valid until the
-// scanner moves, and whether it is cut, so that skipHeader has to find the end.
-func (s *scanner) header(boundaries [][]byte) (block []byte, cut bool) {
+// of a subject that was broken without folding or the "From " of an mbox; MaxHeader, behind which the rest counts as
+// body. The block is valid until the scanner moves.
+func (s *scanner) header(boundaries [][]byte) (block []byte) {
 	start := s.offset()
 	stray, strayLines := int64(-1), int64(0) // the last line if it was no field
 	any := false
@@ -128,27 +128,27 @@ func (s *scanner) header(boundaries [][]byte) (block []byte, cut bool) {
 	for {
 		n := s.line(start, MaxHeader)
 		if n == MaxHeader || s.offset()+int64(n)-start > MaxHeader {
-			return done(), true
+			return done()
 		}
 		line := s.buf[s.pos : s.pos+n]
 		switch {
 		case n == 0 && stray >= 0, isBlank(line) && stray >= 0 && !any:
-			return back(), false
+			return back()
 		case n == 0:
-			return done(), false
+			return done()
 		case isBlank(line):
 			s.advance(s.pos + n)
-			return done(), false
+			return done()
 		case isSpace(line[0]) && (any || stray >= 0):
 		case bytes.HasPrefix(line, []byte("--")) && s.endsHeader(line, boundaries):
 			if stray >= 0 && !any {
-				return back(), false
+				return back()
 			}
-			return done(), false
+			return done()
 		case colon(line) > 0:
 			any, stray = true, -1
 		case stray >= 0:
-			return back(), false
+			return back()
 		default:
 			stray, strayLines = s.offset(), s.lines
 		}
@@ -166,22 +166,6 @@ func (s *scanner) endsHeader(line []byte, boundaries [][]byte) bool {
 		}
 	}
 	return false
-}
-
-// skipHeader moves to the end of a header that was cut.
-func (s *scanner) skipHeader(boundaries [][]byte) {
-	for {
-		n := s.line(s.offset(), maxBoundary+8)
-		line := s.buf[s.pos : s.pos+n]
-		if n == 0 || bytes.HasPrefix(line, []byte("--")) && s.endsHeader(line, boundaries) {
-			return
-		}
-		blank := isBlank(line)
-		s.skipLine()
-		if blank {
-			return
-		}
-	}
 }
 
 // FilterHeader appends those fields of a header block that are named in fields (or, with not, those that are not), as

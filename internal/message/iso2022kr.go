@@ -6,7 +6,8 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// iso2022kr is ISO-2022-KR (RFC 1557), for reading only: between SO and SI the characters of EUC-KR without their high bits.
+// iso2022kr is ISO-2022-KR (RFC 1557), for reading only: between SO and SI stand the characters of EUC-KR
+// without their high bits.
 type iso2022kr struct{}
 
 // NewDecoder decodes to UTF-8.

@@ -70,7 +70,7 @@ func (p *parser) full() bool { return len(p.nodes) >= maxParts || len(p.wire) >=
 // entity reads a header and the body that belongs to it.
 func (p *parser) entity(n int32, as role, depth int) ending {
 	start := p.offset()
-	block, cut := p.scanner.header(p.boundaries)
+	block := p.scanner.header(p.boundaries)
 	p.head.read(block, as == entire)
 	if as == entire {
 		p.nodes[n].envelope = p.envelope()
@@ -80,9 +80,6 @@ func (p *parser) entity(n int32, as role, depth int) ending {
 		}
 	}
 	boundary, digest := p.describe(n, as == digestPart, depth)
-	if cut {
-		p.skipHeader(p.boundaries)
-	}
 	p.nodes[n].head = Extent{start, p.offset() - start}
 	p.floor = p.offset()
 	bodyStart, before := p.offset(), p.lines

@@ -271,7 +271,7 @@ func TestBounds(t *testing.T) {
 			t.Errorf("%s: %d octets", name, n)
 		}
 		if name == "big" || name == "lines" {
-			if e := d.HeaderSize; e != int64(len(msg)-4) || d.Subject != "s" {
+			if e := d.HeaderSize; e > MaxHeader || d.Subject != "s" {
 				t.Errorf("%s: header of %d octets, subject %q", name, e, d.Subject)
 			}
 		}

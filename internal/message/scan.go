@@ -8,7 +8,7 @@ import (
 
 // The bounds of what is looked at. Beyond one of them the rest is opaque; it is never an error.
 const (
-	MaxHeader = 1 << 20 // octets of a header block that are read; what follows up to the empty line is passed over
+	MaxHeader = 1 << 20 // octets of a header block, of Part.Header too; what goes on behind them is body
 
 	maxDepth    = 100     // levels of multiparts and messages within each other
 	maxParts    = 10_000  // parts of a message, at all levels
@@ -67,8 +67,8 @@ func (s *scanner) fill(keep int) bool {
 	return n > 0
 }
 
-// line is the length of the line at pos with its '\n', 0 at the end. The octets from the offset keep on stay in the window.
-// A line longer than bound counts as ended there.
+// line is the length of the line at pos with its '\n', 0 at the end. The octets from the offset keep on stay in the
+// window. A line longer than bound counts as ended there.
 func (s *scanner) line(keep int64, bound int) int {
 	seen := 0
 	for {

@@ -10,7 +10,7 @@ func baseSubject(s string) string {
 	if len(s) > maxBase {
 		s = strings.ToValidUTF8(s[:maxBase], "")
 	}
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == '\r' || r == '\n' }), " ")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < 0x80 && isFWS(byte(r)) }), " ")
 	for {
 		s = cutTrailers(s)
 		for {
