@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"html/template"
@@ -12,6 +14,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -154,6 +158,9 @@ func (w *worker) metricsPage(out http.ResponseWriter, r *http.Request) {
 		defer mu.Unlock()
 		parts = append(parts, metrics.Part{Service: p.Service, PID: p.PID, Text: &b})
 	})
+	slices.SortFunc(parts, func(a, b metrics.Part) int {
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.PID, b.PID))
+	})
 	out.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	if err := metrics.Merge(out, parts); err != nil {
 		w.log.Warn("metrics", "err", err)
@@ -179,28 +186,28 @@ func (w *worker) checkGreetings(ctx context.Context) error {
 		if p.Master == nil {
 			continue
 		}
-		found = true
 		for _, s := range p.Master.Services {
-			if s.Name != "imap" {
+			if name, _, _ := strings.Cut(s.Name, "/"); name != "imap" && name != "imaps" {
 				continue
 			}
-			if err := checkGreeting(ctx, s.Listen); err != nil {
-				return fmt.Errorf("imap %s: %w", s.Listen, err)
+			found = true
+			if err := checkGreeting(ctx, s); err != nil {
+				return fmt.Errorf("%s %s: %w", s.Name, s.Listen, err)
 			}
 		}
 	}
 	if !found {
-		return errors.New("the master does not answer")
+		return errors.New("the master does not answer, or there is no imap service")
 	}
 	return nil
 }
 
-func checkGreeting(ctx context.Context, listen string) error {
+func checkGreeting(ctx context.Context, s admin.Service) error {
 	network := "tcp"
-	if filepath.IsAbs(listen) {
+	if filepath.IsAbs(s.Listen) {
 		network = "unix"
 	}
-	c, err := new(net.Dialer).DialContext(ctx, network, listen)
+	c, err := new(net.Dialer).DialContext(ctx, network, s.Listen)
 	if err != nil {
 		return err
 	}
@@ -209,6 +216,9 @@ func checkGreeting(ctx context.Context, listen string) error {
 		if err := c.SetDeadline(deadline); err != nil {
 			return err
 		}
+	}
+	if strings.HasPrefix(s.Name, "imaps") { // is it up, not who is it: the name in the certificate may be any
+		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true})
 	}
 	buf := make([]byte, 4)
 	if _, err := io.ReadFull(c, buf); err != nil {

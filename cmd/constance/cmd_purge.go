@@ -15,7 +15,7 @@ import (
 )
 
 func (p *program) purgeCmd() *cobra.Command {
-	after := ""
+	after, log := "", false
 	c := &cobra.Command{
 		Use:   "purge [USER]",
 		Short: "Give back the room of expunged messages",
@@ -38,11 +38,12 @@ account that fails does not stop the others.`,
 				if err != nil {
 					return err
 				}
-				return p.purge(c.Context(), b, users, time.Now().Add(-grace))
+				return p.purge(c.Context(), b, users, time.Now().Add(-grace), log)
 			})
 		},
 	}
 	c.Flags().StringVar(&after, "after", "", "how long ago messages were expunged, as \"14d\" (default: store.purge_after)")
+	c.Flags().BoolVar(&log, "log", false, "log what was done instead of printing it, as the server wants it")
 	return c
 }
 
@@ -55,7 +56,7 @@ type purgeSum struct {
 	Octets   int64 `json:"octets"`
 }
 
-func (p *program) purge(ctx context.Context, b *backend, users []auth.User, before time.Time) error {
+func (p *program) purge(ctx context.Context, b *backend, users []auth.User, before time.Time, log bool) error {
 	var sum purgeSum
 	var failures []error
 	for _, u := range users {
@@ -69,6 +70,10 @@ func (p *program) purge(ctx context.Context, b *backend, users []auth.User, befo
 			continue
 		}
 		sum = add(sum, r)
+	}
+	if log {
+		p.logger(b.conf).Info("purged", "accounts", sum.Accounts, "failed", sum.Failed, "messages", sum.Messages, "octets", sum.Octets)
+		return errors.Join(failures...)
 	}
 	row := []string{strconv.Itoa(sum.Accounts), strconv.FormatInt(sum.Messages, 10), strconv.FormatInt(sum.Contents, 10), humanSize(sum.Octets)}
 	err := p.table([]string{"ACCOUNTS", "MESSAGES", "CONTENTS", "ROOM"}, [][]string{row}, sum)
