@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -14,6 +15,11 @@ import (
 // fetchChunk is how many messages are read from the store in one go: what they give is written to the client before
 // the next ones are read.
 const fetchChunk = mail.PageSize
+
+// fetchBytes is after how many octets the rest of a chunk waits until these are written: a digest can be large.
+const fetchBytes = 1 << 20
+
+var errEnough = errors.New("enough for now")
 
 // fetcher answers one FETCH, chunk by chunk. Its memory is bounded by the chunk.
 type fetcher struct {
@@ -194,30 +200,48 @@ func (f *fetcher) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	f.buf, f.text, f.hole = f.buf[:0], f.text[:0], f.hole[:0]
-	if f.plan.want == 0 {
-		for i := range f.rows {
-			f.append(&f.rows[i], nil)
+	for first := 0; first < len(f.rows); {
+		f.buf, f.text, f.hole = f.buf[:0], f.text[:0], f.hole[:0]
+		next, err := f.answer(ctx, first)
+		if err != nil {
+			return err
 		}
-	} else if err := f.digests(ctx); err != nil {
-		return err
+		if err := f.write(ctx); err != nil {
+			return err
+		}
+		first = next
 	}
-	err := f.write(ctx)
 	f.rows = f.rows[:0]
-	return err
+	return nil
 }
 
-// digests appends the answers that need digests. A message whose content is gone was expunged long ago: it is told
-// as an expunged one is, by silence.
-func (f *fetcher) digests(ctx context.Context) error {
-	f.ids = f.ids[:0]
-	for i := range f.rows {
-		f.ids = append(f.ids, f.rows[i].page.Contents[f.rows[i].row])
+// answer appends the answers for the rows from first on, up to next: all of them unless they are large. A message
+// whose content is gone was expunged long ago: it is told as an expunged one is, by silence.
+func (f *fetcher) answer(ctx context.Context, first int) (next int, err error) {
+	rows := f.rows[first:]
+	if f.plan.want == 0 {
+		for i := range rows {
+			f.append(&rows[i], nil)
+		}
+		return len(f.rows), nil
 	}
-	return f.s.acct.Digests(ctx, f.ids, f.plan.want, func(i int, d *mail.Digest) error {
-		f.append(&f.rows[i], d)
-		return nil
+	f.ids = f.ids[:0]
+	for i := range rows {
+		f.ids = append(f.ids, rows[i].page.Contents[rows[i].row])
+	}
+	next = len(f.rows)
+	err = f.s.acct.Digests(ctx, f.ids, f.plan.want, func(i int, d *mail.Digest) error {
+		f.append(&rows[i], d)
+		if len(f.buf)+len(f.text) < fetchBytes {
+			return nil
+		}
+		next = first + i + 1
+		return errEnough
 	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return next, err
 }
 
 // setSeen sets \Seen on the messages of the chunk that lack it.
