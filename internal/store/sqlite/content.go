@@ -63,12 +63,26 @@ func (a *account) OpenContent(ctx context.Context, id mail.ContentID) (mail.Cont
 	}
 	out, err := openRecord(dir, loc)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, refuse("open content", mail.NotFound, contentItem(id)) // purged meanwhile
+		err = a.missing(ctx, id)
 	}
 	if err != nil {
 		return nil, fail("open content", contentItem(id), err)
 	}
 	return out, nil
+}
+
+// missing is the error for a content whose segment is not there: was it purged meanwhile, or is it lost?
+func (a *account) missing(ctx context.Context, id mail.ContentID) error {
+	return a.view(ctx, "open content", string(a.id), func(_ *files, c *conn) error {
+		_, there, err := c.locate(id)
+		if err != nil {
+			return err
+		}
+		if there {
+			return corrupt(contentItem(id), "its segment is missing")
+		}
+		return refuse("open content", mail.NotFound, contentItem(id))
+	})
 }
 
 // loadBody is a content that is inline.
