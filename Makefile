@@ -1,0 +1,65 @@
+# make run     build, create ./data with a certificate and two demo accounts, start the server, say what to try
+# make test    everything: vet, staticcheck, all tests with real clients and servers (installed by apt-get), race tests
+# make check   the fast part, for before a commit
+# make bench   our own benchmarks, with allocations
+# make docs    what is generated: man pages, the table of RFCs in the README
+
+GO      ?= go
+DATA    ?= data
+STATIC  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+export CGO_ENABLED := 0
+
+# Debian packages that the tests with real clients need.
+PEERS   := isync curl neomutt fetchmail swaks postfix python3 openssl
+SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+# Packages with goroutines that share something, for the race detector (which needs cgo and a C compiler).
+RACE    := $(addprefix ./internal/,admin auth cert conn deliver imapd limit lmtpd master/... notify service store/... wait)
+
+.PHONY: all build run test check bench docs vet fmt staticcheck peers race clean
+
+all: build
+
+build:
+	$(GO) build -trimpath -o bin/constance ./cmd/constance
+
+run: build
+	./bin/constance serve --data $(DATA) --demo
+
+test: vet staticcheck peers
+	CONSTANCE_REQUIRE_PEERS=1 $(GO) test -count=1 -timeout 15m ./...
+	$(MAKE) race
+
+check: fmt vet staticcheck
+	$(GO) test ./...
+
+fmt:
+	@out=$$(gofmt -l cmd internal); if [ -n "$$out" ]; then echo "not formatted by gofmt:"; echo "$$out"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+staticcheck:
+	$(GO) run $(STATIC) ./...
+
+race:
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 10m $(RACE)
+
+# The packages are installed without their services being started: postfix runs as an instance of the tests' own.
+peers:
+	@missing=$$(for p in $(PEERS); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	  echo "installing" $$missing; \
+	  $(SUDO) apt-get update -qq && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+	fi
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
+
+docs:
+	$(GO) run ./cmd/constance docs docs/man
+	$(GO) test ./internal/arch -run TestReadmeTable -update
+
+clean:
+	rm -rf bin
