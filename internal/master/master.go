@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"os"
 	"os/signal"
 	"runtime"
@@ -96,6 +97,8 @@ func Run(ctx context.Context, c Config) error {
 // writes the stacks of all goroutines to the log. An error is of type *Error.
 func (m *Master) Run(ctx context.Context) error {
 	defer close(m.done)
+	// What this process inherited is not for the workers: they get five descriptors and no other.
+	unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) //nolint:errcheck // before Linux 5.11: as Cyrus
 	m.logq = newLogQueue(m.conf.Log.Handler(), 1024)
 	m.log = slog.New(m.logq)
 	defer m.endLog()

@@ -54,7 +54,7 @@ const (
 	Exited                 // Child has ended and was reaped with Status
 	Ended                  // the status channel of Child is at its end
 	Said                   // Child sent Code, N times in a row
-	Pending                // after Arm: N connections wait at Inst (at least)
+	Pending                // after Arm: N connections wait at Inst; 0 if they were accepted meanwhile
 	Probed                 // after Probe: N connections wait at Inst, 0 = none
 	Reload                 // Conf is in force from now on
 	Stop                   // end everything
@@ -194,6 +194,10 @@ func (s *State) childEvent(c *child, e *Event) {
 		s.spawnFailed(c, e.Text)
 	case Exited:
 		s.exited(c, e.Status)
+		if i := c.inst; i != nil && c.exited && !c.spoke && !c.told && s.children[c.id] == c {
+			i.wakeAt = s.now + lateMessages // its last messages decide whether the next is to wait
+			return
+		}
 	case Ended:
 		c.eof = true
 		if c.exited {

@@ -156,7 +156,6 @@ func (s *State) waiting(e *Event) {
 			return
 		}
 		i.armed = false
-		e.N = max(e.N, 1)
 	} else {
 		if !i.probing {
 			return
