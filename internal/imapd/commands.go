@@ -1,0 +1,247 @@
+package imapd
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/imap/wire"
+	"github.com/constance-mail/constance/internal/mail"
+	"github.com/constance-mail/constance/internal/wait"
+)
+
+// command says how a command is carried out.
+type command struct {
+	run func(*session, context.Context, imap.Command) error
+	in  state // where it is allowed
+	// expunges may not be told while it runs: its numbers must hold. Its UID form knows no such bound.
+	// RFC 9051 section 7.5.1.
+	noExpunge bool
+	changes   bool // the selected mailbox, so that it is refused after EXAMINE
+}
+
+// on makes a method for one type of command one for any.
+func on[C imap.Command](f func(*session, context.Context, C) error) func(*session, context.Context, imap.Command) error {
+	return func(s *session, ctx context.Context, c imap.Command) error { return f(s, ctx, c.(C)) }
+}
+
+// commandTable is the table of all commands.
+func commandTable() map[string]command {
+	return map[string]command{
+		"CAPABILITY": {run: on((*session).capability), in: anyState},
+		"NOOP":       {run: on((*session).noop), in: anyState},
+		"LOGOUT":     {run: on((*session).logout), in: anyState},
+		"ID":         {run: on((*session).identify), in: anyState},
+
+		"STARTTLS":     {run: on((*session).upgrade), in: notAuthenticated},
+		"AUTHENTICATE": {run: on((*session).authenticate), in: notAuthenticated},
+		"LOGIN":        {run: on((*session).login), in: notAuthenticated},
+
+		"ENABLE":      {run: on((*session).enableAll), in: loggedIn},
+		"SELECT":      {run: on((*session).selectMailbox), in: loggedIn},
+		"EXAMINE":     {run: on((*session).selectMailbox), in: loggedIn},
+		"CREATE":      {run: on((*session).create), in: loggedIn},
+		"DELETE":      {run: on((*session).deleteMailbox), in: loggedIn},
+		"RENAME":      {run: on((*session).rename), in: loggedIn},
+		"SUBSCRIBE":   {run: on((*session).subscribe), in: loggedIn},
+		"UNSUBSCRIBE": {run: on((*session).unsubscribe), in: loggedIn},
+		"LIST":        {run: on((*session).list), in: loggedIn},
+		"LSUB":        {run: on((*session).lsub), in: loggedIn},
+		"NAMESPACE":   {run: on((*session).namespace), in: loggedIn},
+		"STATUS":      {run: on((*session).status), in: loggedIn},
+		"APPEND":      {run: on((*session).append), in: loggedIn},
+		"IDLE":        {run: on((*session).idle), in: loggedIn},
+
+		"CHECK":    {run: on((*session).check), in: inSelected},
+		"CLOSE":    {run: on((*session).closeMailbox), in: inSelected},
+		"UNSELECT": {run: on((*session).unselect), in: inSelected},
+		"EXPUNGE":  {run: on((*session).expunge), in: inSelected, changes: true},
+		"SEARCH":   {run: on((*session).search), in: inSelected, noExpunge: true},
+		"FETCH":    {run: on((*session).fetch), in: inSelected, noExpunge: true},
+		"STORE":    {run: on((*session).store), in: inSelected, noExpunge: true, changes: true},
+		"COPY":     {run: on((*session).copy), in: inSelected},
+		"MOVE":     {run: on((*session).move), in: inSelected, changes: true},
+	}
+}
+
+// commands is never changed. A function makes it, because the methods lead back to it.
+var commands = commandTable()
+
+// byUID tells whether a command of the kind that must not disturb message numbers uses none.
+func byUID(c imap.Command) bool {
+	switch c := c.(type) {
+	case *imap.Fetch:
+		return c.UID
+	case *imap.Store:
+		return c.UID
+	case *imap.Search:
+		return c.UID && !usesNumbers(&c.Key) // RFC 7162 section 3.2.10.2
+	}
+	return false
+}
+
+// usesNumbers tells whether a search names messages by number.
+func usesNumbers(k *imap.SearchKey) bool {
+	if k.Op == imap.SearchSeq {
+		return true
+	}
+	for i := range k.Keys {
+		if usesNumbers(&k.Keys[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// command reads one command and answers it.
+func (s *session) command(ctx context.Context) {
+	tag, c, err := imap.Read(s.dec)
+	if err != nil {
+		s.unreadable(tag, err)
+		return
+	}
+	s.tag, s.code = tag, s.code[:0]
+	s.count.Add(1)
+	s.mu.Lock()
+	s.verb = c.Verb()
+	s.mu.Unlock()
+	s.slot.Reset()
+	start := time.Now()
+	err = s.run(ctx, c)
+	outcome := s.answer(err)
+	if s.upgrading {
+		s.handshake()
+	}
+	if f := s.srv.opts.Events.Command; f != nil {
+		e := CommandEnd{Session: s.id, Verb: c.Verb(), Outcome: outcome, Duration: time.Since(start)}
+		s.slot.Enter(wait.Working)
+		e.Waits = s.slot.Spent()
+		if k := mail.KindOf(err); outcome == "NO" && (k == mail.Internal || k == mail.Corrupt || k == mail.Unavailable) {
+			e.Err = ownFault(err)
+		}
+		f(e)
+	}
+}
+
+// ownFault is err unless it is an answer that the client was meant to get.
+func ownFault(err error) error {
+	var r *refusal
+	if errors.As(err, &r) {
+		return nil
+	}
+	return err
+}
+
+// run carries out a command, and tells what changed meanwhile in the selected mailbox.
+func (s *session) run(ctx context.Context, c imap.Command) error {
+	d, ok := commands[c.Verb()]
+	switch {
+	case !ok:
+		return s.skip(bad("unknown command"))
+	case d.in&s.state == 0:
+		return s.skip(bad("not allowed " + stateNames[s.state]))
+	case d.changes && s.sel.readOnly:
+		return refuse(imap.CodeNoPerm, "the mailbox is selected read-only")
+	}
+	if err := d.run(s, ctx, c); err != nil {
+		var broken *brokenError
+		if errors.As(err, &broken) || s.over {
+			return err
+		}
+		if e := s.sync(ctx, !d.noExpunge || byUID(c)); errors.As(e, &broken) {
+			return e
+		}
+		return err
+	}
+	if s.idling || s.over {
+		return nil
+	}
+	return s.sync(ctx, !d.noExpunge || byUID(c))
+}
+
+var stateNames = map[state]string{
+	notAuthenticated: "before login", authenticated: "while no mailbox is selected", inSelected: "after login",
+}
+
+// skip passes over the literal of an APPEND that is refused before it is read.
+func (s *session) skip(err error) error {
+	if e := s.dec.Skip(); e != nil {
+		return &brokenError{e}
+	}
+	return err
+}
+
+// unreadable answers a command that could not be read.
+func (s *session) unreadable(tag string, err error) {
+	var se *wire.SyntaxError
+	if !errors.As(err, &se) || se.Fatal {
+		s.end(err)
+		return
+	}
+	if tag == "" {
+		tag = imap.Untagged
+	}
+	code := imap.RespCode("")
+	if se.TooBig {
+		code = imap.CodeTooBig
+	}
+	s.tag = tag
+	s.appendBad(code, se.Error())
+	if f := s.srv.opts.Events.Command; f != nil {
+		f(CommandEnd{Session: s.id, Outcome: "BAD"})
+	}
+}
+
+// appendBad answers BAD; too many in a row end the session.
+func (s *session) appendBad(code imap.RespCode, text string) {
+	s.out.buf = imap.AppendCond(s.out.buf, s.tag, imap.BAD, code, text)
+	if s.bads++; s.bads >= s.srv.opts.MaxBad {
+		s.bye("", "too many bad commands", nil)
+	}
+}
+
+// okCode sets the code of the tagged OK, in brackets.
+func (s *session) okCode(code []byte) { s.code = code }
+
+// answer appends the tagged answer, and says which it is.
+func (s *session) answer(err error) string {
+	var broken *brokenError
+	var r *refusal
+	var b badError
+	var se *wire.SyntaxError
+	switch {
+	case err == nil:
+		s.bads = 0
+		if !s.idling {
+			s.appendOK()
+		}
+		return "OK"
+	case errors.As(err, &broken):
+		s.end(broken.err)
+		return "NO"
+	case errors.As(err, &r):
+		s.out.buf = imap.AppendCond(s.out.buf, s.tag, imap.NO, r.code, r.text)
+		return "NO"
+	case errors.As(err, &b):
+		s.appendBad("", string(b))
+		return "BAD"
+	case errors.As(err, &se):
+		s.appendBad("", se.Error())
+		return "BAD"
+	}
+	a := answerTo(err)
+	s.out.buf = imap.AppendCond(s.out.buf, s.tag, imap.NO, a.code, a.text)
+	if a.code == imap.CodeServerBug || a.code == imap.CodeCorruption {
+		s.srv.opts.Log.Error("command failed", "session", s.id, "user", s.user.Login, "verb", s.verb, "error", err)
+	}
+	return "NO"
+}
+
+func (s *session) appendOK() {
+	b := imap.AppendCondStart(s.out.buf, s.tag, imap.OK)
+	if len(s.code) > 0 {
+		b = append(append(b, s.code...), ' ')
+	}
+	s.out.buf = append(append(b, s.verb...), " completed\r\n"...)
+}

@@ -1,0 +1,200 @@
+package imapd
+
+import (
+	"context"
+	"strings"
+
+	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/mail"
+	"github.com/constance-mail/constance/internal/wait"
+)
+
+// listEntry is a name in the tree of mailboxes.
+type listEntry struct {
+	name       string
+	box        *mail.Mailbox // nil for a name that is only above others
+	exists     bool
+	implied    bool // there is a mailbox below it
+	subscribed bool
+}
+
+// tree is the names of all mailboxes with those above them, each before what is below it.
+func tree(boxes []mail.Mailbox) []listEntry {
+	out := make([]listEntry, 0, len(boxes))
+	var above []int // the entries above the current one, in out
+	for i := range boxes {
+		m := &boxes[i]
+		for len(above) > 0 && !below(m.Name, out[above[len(above)-1]].name) {
+			above = above[:len(above)-1]
+		}
+		start := 0
+		if len(above) > 0 {
+			start = len(out[above[len(above)-1]].name) + 1
+		}
+		for at := strings.IndexByte(m.Name[start:], mail.Separator); at >= 0; at = strings.IndexByte(m.Name[start:], mail.Separator) {
+			above = append(above, len(out))
+			out = append(out, listEntry{name: m.Name[:start+at]})
+			start += at + 1
+		}
+		exists := m.ID != 0
+		if exists {
+			for _, a := range above {
+				out[a].implied = true
+			}
+		}
+		above = append(above, len(out))
+		out = append(out, listEntry{name: m.Name, box: m, exists: exists, subscribed: m.Subscribed || !exists})
+	}
+	return out
+}
+
+// below tells whether a name is below another one.
+func below(name, above string) bool {
+	return len(name) > len(above) && name[len(above)] == mail.Separator && name[:len(above)] == above
+}
+
+// lister answers one LIST.
+type lister struct {
+	s       *session
+	c       *imap.List
+	entries []listEntry
+	match   []*matcher
+}
+
+// list is LIST. RFC 9051 section 6.3.9, RFC 5258, RFC 6154 section 2, RFC 5819.
+func (s *session) list(ctx context.Context, c *imap.List) error {
+	if len(c.Patterns) == 1 && c.Patterns[0] == "" && !c.Extended { // asks for the separator
+		s.out.buf = imap.AppendList(s.out.buf, &imap.ListData{Attrs: imap.AttrNoSelect, Root: true}, s.utf8())
+		return nil
+	}
+	boxes, err := s.mailboxes(ctx)
+	if err != nil {
+		return err
+	}
+	l := lister{s: s, c: c, entries: tree(boxes)}
+	for _, p := range c.Patterns {
+		l.match = append(l.match, newMatcher(c.Reference, p))
+	}
+	for i := range l.entries {
+		if err := l.entry(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) mailboxes(ctx context.Context) ([]mail.Mailbox, error) {
+	defer s.slot.Enter(s.slot.Enter(wait.StoreRead))
+	return s.acct.Mailboxes(ctx)
+}
+
+func (l *lister) matches(name string) bool {
+	for _, m := range l.match {
+		if m.match(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// entry answers for one name, if it is to be listed.
+func (l *lister) entry(i int) error {
+	e := &l.entries[i]
+	if !l.matches(e.name) {
+		return nil
+	}
+	chosen := l.chosen(e)
+	childInfo := false
+	if l.c.Select&imap.ListRecursiveMatch != 0 {
+		childInfo = l.chosenBelow(i, chosen)
+	}
+	if !chosen && !childInfo {
+		return nil
+	}
+	d := imap.ListData{Name: e.name, Attrs: l.attrs(e), ChildInfo: childInfo && l.c.Select&imap.ListSubscribed != 0}
+	if e.box != nil {
+		d.Uses = e.box.Uses
+	}
+	s := l.s
+	s.out.buf = imap.AppendList(s.out.buf, &d, s.utf8())
+	if l.c.Return&imap.ListStatus != 0 && e.exists { // RFC 5819 section 2
+		if l.c.Status&imap.StatusHighestModSeq != 0 {
+			s.enable(featCondStore)
+		}
+		s.appendStatus(e.box, e.name, l.c.Status)
+	}
+	return s.out.flushLarge()
+}
+
+// chosen tells whether the selection options choose e: by default what exists, or is above what exists.
+func (l *lister) chosen(e *listEntry) bool {
+	o := l.c.Select
+	switch {
+	case o&imap.ListSubscribed != 0 && !e.subscribed:
+		return false
+	case o&imap.ListSpecialUse != 0 && (e.box == nil || len(e.box.Uses) == 0):
+		return false
+	case o&(imap.ListSubscribed|imap.ListSpecialUse) != 0:
+		return true
+	}
+	return e.exists || e.implied
+}
+
+// chosenBelow tells whether something below the i-th entry is chosen; for an entry that is not chosen itself it must be
+// something that does not match a pattern, as the others speak for themselves. RFC 9051 section 6.3.9.1.
+func (l *lister) chosenBelow(i int, alsoMatching bool) bool {
+	name := l.entries[i].name
+	for j := i + 1; j < len(l.entries) && below(l.entries[j].name, name); j++ {
+		e := &l.entries[j]
+		if l.chosen(e) && (alsoMatching || !l.matches(e.name)) {
+			return true
+		}
+	}
+	return false
+}
+
+// attrs are the attributes of a name. RFC 9051 section 7.3.1.
+func (l *lister) attrs(e *listEntry) imap.ListAttrs {
+	a := imap.AttrHasNoChildren
+	if e.implied {
+		a = imap.AttrHasChildren
+	}
+	if !e.exists {
+		a |= imap.AttrNoSelect
+		if l.c.Extended || l.s.features&featRev2 != 0 {
+			a |= imap.AttrNonExistent
+		}
+	}
+	if e.subscribed && (l.c.Select|l.c.Return)&imap.ListSubscribed != 0 {
+		a |= imap.AttrSubscribed
+	}
+	return a
+}
+
+// lsub is LSUB. With "%" a name above a subscribed one that does not match stands for it, as \Noselect. RFC 3501 section 6.3.9.
+func (s *session) lsub(ctx context.Context, c *imap.LSub) error {
+	boxes, err := s.mailboxes(ctx)
+	if err != nil {
+		return err
+	}
+	l := lister{s: s, c: &imap.List{Select: imap.ListSubscribed}, entries: tree(boxes), match: []*matcher{newMatcher(c.Reference, c.Pattern)}}
+	for i := range l.entries {
+		e := &l.entries[i]
+		if !l.matches(e.name) {
+			continue
+		}
+		d := imap.ListData{Name: e.name}
+		switch {
+		case e.subscribed:
+		case strings.HasSuffix(c.Pattern, "%") && l.chosenBelow(i, false):
+			d.Attrs = imap.AttrNoSelect
+		default:
+			continue
+		}
+		s.out.buf = imap.AppendLSub(s.out.buf, &d, s.utf8())
+		if err := s.out.flushLarge(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package imapd
+
+import (
+	"context"
+	"strings"
+
+	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/mail"
+	"github.com/constance-mail/constance/internal/wait"
+)
+
+// trimmed is a name without the separator at its end, by which a client says that there will be names below it.
+// RFC 9051 section 6.3.4.
+func trimmed(name string) string {
+	if len(name) > 1 {
+		return strings.TrimSuffix(name, string(mail.Separator))
+	}
+	return name
+}
+
+// specialUses are those that can be given to a mailbox. RFC 6154 section 3.
+var specialUses = []mail.SpecialUse{mail.UseArchive, mail.UseDrafts, mail.UseJunk, mail.UseSent, mail.UseTrash}
+
+// create is CREATE. RFC 9051 section 6.3.4, RFC 6154 section 3, RFC 8474 section 4.1.
+func (s *session) create(ctx context.Context, c *imap.Create) error {
+	uses := make([]mail.SpecialUse, 0, len(c.Uses))
+	for _, u := range c.Uses {
+		known := false
+		for _, k := range specialUses {
+			if strings.EqualFold(string(u), string(k)) {
+				uses, known = append(uses, k), true
+			}
+		}
+		if !known {
+			return refuse(imap.CodeUseAttr, "this special use is not supported")
+		}
+	}
+	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
+	m, err := s.acct.CreateMailbox(ctx, trimmed(c.Mailbox), uses)
+	if err != nil {
+		return err
+	}
+	s.okCode(imap.AppendMailboxIDCode(nil, m.ID.ObjectID(s.acct.ID())))
+	return nil
+}
+
+// deleteMailbox is DELETE. Who has it selected sees its messages go. RFC 9051 section 6.3.5.
+func (s *session) deleteMailbox(ctx context.Context, c *imap.Delete) error {
+	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
+	return s.acct.DeleteMailbox(ctx, c.Mailbox)
+}
+
+// rename is RENAME. Sessions that have it selected go on, by its identifier. RFC 9051 section 6.3.6.
+func (s *session) rename(ctx context.Context, c *imap.Rename) error {
+	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
+	return s.acct.RenameMailbox(ctx, c.From, trimmed(c.To))
+}
+
+// subscribe is SUBSCRIBE. RFC 9051 section 6.3.7.
+func (s *session) subscribe(ctx context.Context, c *imap.Subscribe) error {
+	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
+	return s.acct.Subscribe(ctx, trimmed(c.Mailbox), true)
+}
+
+// unsubscribe is UNSUBSCRIBE. RFC 9051 section 6.3.8.
+func (s *session) unsubscribe(ctx context.Context, c *imap.Unsubscribe) error {
+	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
+	return s.acct.Subscribe(ctx, trimmed(c.Mailbox), false)
+}
+
+// status is STATUS. RFC 9051 section 6.3.11.
+func (s *session) status(ctx context.Context, c *imap.Status) error {
+	was := s.slot.Enter(wait.StoreRead)
+	m, err := s.acct.Mailbox(ctx, c.Mailbox)
+	s.slot.Enter(was)
+	if err != nil {
+		return err
+	}
+	if c.Items&imap.StatusHighestModSeq != 0 {
+		s.enable(featCondStore) // RFC 7162 section 3.1
+	}
+	s.appendStatus(&m, c.Mailbox, c.Items)
+	return nil
+}
+
+// appendStatus appends a STATUS response. What is recent to others is not known without taking it, so RECENT is 0 but
+// for the selected mailbox.
+func (s *session) appendStatus(m *mail.Mailbox, name string, items imap.StatusItems) {
+	d := imap.StatusData{Mailbox: m, MailboxID: m.ID.ObjectID(s.acct.ID()), AppendLimit: s.srv.opts.AppendLimit}
+	if s.sel != nil && s.sel.id == m.ID {
+		d.Recent = uint32(s.sel.view.contained(s.sel.recent).Len())
+	}
+	s.out.buf = imap.AppendStatus(s.out.buf, name, items, &d, s.utf8())
+}

@@ -1,0 +1,164 @@
+package imapd
+
+import (
+	"context"
+
+	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/mail"
+	"github.com/constance-mail/constance/internal/wait"
+)
+
+// selectMailbox is SELECT and EXAMINE. RFC 9051 sections 6.3.2 and 6.3.3, RFC 7162 sections 3.1.8 and 3.2.5.
+func (s *session) selectMailbox(ctx context.Context, c *imap.Select) error {
+	if c.QResync != nil && s.features&featQResync == 0 {
+		return bad("QRESYNC needs ENABLE QRESYNC") // RFC 7162 section 3.2.5
+	}
+	if s.sel != nil { // also if what follows fails: RFC 9051 section 6.3.2
+		s.deselect()
+		s.out.buf = imap.AppendCond(s.out.buf, imap.Untagged, imap.OK, imap.CodeClosed, "previous mailbox closed")
+	}
+	if c.CondStore || c.QResync != nil {
+		s.enable(featCondStore)
+	}
+	was := s.slot.Enter(wait.StoreRead)
+	snap, told, err := s.snapshotOf(ctx, c.Mailbox)
+	s.slot.Enter(was)
+	if err != nil {
+		return err
+	}
+	uids := snap.UIDSet()
+	s.sel = &selected{id: snap.Mailbox.ID, readOnly: c.Examine, told: told, keywords: snap.Mailbox.Keywords}
+	if err := s.claimRecent(ctx, uids); err != nil {
+		s.sel = nil
+		return err
+	}
+	s.sel.view = newView(uids)
+	s.state = inSelected
+	s.tellSelected(snap)
+	if c.QResync != nil {
+		if err := s.resync(ctx, snap, c.QResync); err != nil {
+			s.deselect()
+			return err
+		}
+	}
+	if c.Examine {
+		s.okCode([]byte("[" + string(imap.CodeReadOnly) + "]"))
+	} else {
+		s.okCode([]byte("[" + string(imap.CodeReadWrite) + "]"))
+	}
+	return nil
+}
+
+// snapshotOf is a mailbox as it is now; told is the ModSeq up to which everything is in it.
+func (s *session) snapshotOf(ctx context.Context, name string) (snap *mail.Snapshot, told mail.ModSeq, err error) {
+	if told, err = s.acct.ModSeq(ctx); err != nil {
+		return nil, 0, err
+	}
+	m, err := s.acct.Mailbox(ctx, name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if snap, err = s.acct.Snapshot(ctx, m.ID); err != nil {
+		return nil, 0, err
+	}
+	return snap, max(told, snap.Mailbox.HighestMod), nil
+}
+
+// deselect leaves the selected state.
+func (s *session) deselect() { s.sel, s.state = nil, authenticated }
+
+// tellSelected tells all that SELECT has to. RFC 9051 section 6.3.2, RFC 3501 section 6.3.1.
+func (s *session) tellSelected(snap *mail.Snapshot) {
+	m := &snap.Mailbox
+	s.tellFlags()
+	s.out.buf = imap.AppendExists(s.out.buf, s.sel.view.len())
+	s.tellRecent()
+	if n := firstUnseen(snap); n > 0 && s.features&featRev2 == 0 {
+		s.tellNumber(imap.CodeUnseen, uint64(n), "first unseen message")
+	}
+	s.tellNumber(imap.CodeUIDValidity, uint64(m.UIDValidity), "UIDs valid")
+	s.tellNumber(imap.CodeUIDNext, uint64(m.UIDNext), "predicted next UID")
+	s.tellNumber(imap.CodeHighestModSeq, uint64(m.HighestMod), "highest")
+	b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
+	s.out.buf = imap.AppendText(imap.AppendMailboxIDCode(b, m.ID.ObjectID(s.acct.ID())), "mailbox identifier")
+	if s.features&featRev2 != 0 {
+		s.out.buf = imap.AppendList(s.out.buf, &imap.ListData{Name: m.Name, Uses: m.Uses}, s.utf8())
+	}
+}
+
+func (s *session) tellNumber(code imap.RespCode, n uint64, text string) {
+	b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
+	s.out.buf = imap.AppendText(imap.AppendNumberCode(b, code, n), text)
+}
+
+// resync tells a client that knew the mailbox before what is gone and what changed since. RFC 7162 section 3.2.5.
+func (s *session) resync(ctx context.Context, snap *mail.Snapshot, q *imap.QResync) error {
+	if q.UIDValidity != snap.Mailbox.UIDValidity {
+		return nil
+	}
+	was := s.slot.Enter(wait.StoreRead)
+	gone, complete, err := s.acct.Vanished(ctx, snap.Mailbox.ID, q.ModSeq)
+	s.slot.Enter(was)
+	if err != nil {
+		return err
+	}
+	if !complete && snap.Mailbox.UIDNext > 1 { // all that once was and is not now
+		gone = mail.UIDSet{{Start: 1, Stop: snap.Mailbox.UIDNext - 1}}.Minus(s.sel.view.uids())
+		if same := s.matched(q); same > 0 {
+			gone = gone.Minus(mail.UIDSet{{Start: 1, Stop: same}})
+		}
+	}
+	changed := mail.UIDSet{{Start: 1, Stop: max(1, s.sel.view.max())}}
+	if q.Known != nil {
+		gone, changed = gone.Intersect(q.Known), q.Known
+	}
+	if len(gone) > 0 {
+		s.out.buf = imap.AppendVanished(s.out.buf, gone, true)
+	}
+	return s.tellChanged(snap, q.ModSeq, changed)
+}
+
+// matched is the UID up to which the client's numbers are those of the mailbox: it has missed no expunge below.
+// RFC 7162 section 3.2.5.2.
+func (s *session) matched(q *imap.QResync) mail.UID {
+	same := mail.UID(0)
+	uids := make([]mail.UID, 0, min(q.MatchUIDs.Len(), 1000))
+	for u := range q.MatchUIDs.All() {
+		if uids = append(uids, u); len(uids) == cap(uids) {
+			break
+		}
+	}
+	i := 0
+	for n := range q.MatchSeqs.All() {
+		if i == len(uids) || s.sel.view.uid(uint32(n)) != uids[i] {
+			break
+		}
+		same = uids[i]
+		i++
+	}
+	return same
+}
+
+// closeMailbox is CLOSE: it expunges without telling. RFC 9051 section 6.4.1, RFC 7162 section 3.2.8.
+func (s *session) closeMailbox(ctx context.Context, _ *imap.Close) error {
+	m := s.sel
+	if !m.readOnly {
+		was := s.slot.Enter(wait.StoreWrite)
+		gone, modSeq, err := s.acct.Expunge(ctx, m.id, nil)
+		s.slot.Enter(was)
+		switch {
+		case err != nil && mail.KindOf(err) != mail.NotFound:
+			return err
+		case len(gone) > 0 && s.features&featQResync != 0:
+			s.okCode(imap.AppendNumberCode(nil, imap.CodeHighestModSeq, uint64(modSeq)))
+		}
+	}
+	s.deselect()
+	return nil
+}
+
+// unselect is UNSELECT. RFC 9051 section 6.4.2.
+func (s *session) unselect(context.Context, *imap.Unselect) error {
+	s.deselect()
+	return nil
+}

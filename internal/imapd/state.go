@@ -1,0 +1,47 @@
+package imapd
+
+import (
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// state is where a session stands, as a bit, so that a command can be allowed in several. RFC 9051 section 3.
+type state uint8
+
+const (
+	notAuthenticated state = 1 << iota
+	authenticated
+	inSelected // a mailbox is selected
+
+	anyState = notAuthenticated | authenticated | inSelected
+	loggedIn = authenticated | inSelected
+)
+
+// features are what a client asked for by ENABLE or by using it, as bits.
+type features uint8
+
+const (
+	featRev2      features = 1 << iota // IMAP4rev2, with mailbox names in UTF-8. RFC 9051 section 6.3.1
+	featCondStore                      // RFC 7162 section 3.1
+	featQResync                        // RFC 7162 section 3.2; featCondStore comes with it
+)
+
+// selected is the mailbox that a session has selected. Owned by the session.
+type selected struct {
+	id       mail.MailboxID
+	readOnly bool // by EXAMINE
+
+	view     view        // what the client knows
+	told     mail.ModSeq // every change up to this one was reported, but for held
+	held     bool        // view has expunged messages that could not be reported yet
+	keywords []mail.Flag // as the client knows them from FLAGS
+	recent   mail.UIDSet // messages that are \Recent in this session. RFC 3501 section 2.3.2
+	saved    mail.UIDSet // the saved search result. RFC 5182
+}
+
+// known takes note of a change by this session itself: the client was told of it, or asked not to be (.SILENT). Only
+// what directly follows all that was reported counts; otherwise somebody else's change could hide behind it, and sync reports both.
+func (m *selected) known(own mail.ModSeq) {
+	if own == m.told+1 {
+		m.told = own
+	}
+}

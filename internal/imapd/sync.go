@@ -1,0 +1,213 @@
+package imapd
+
+import (
+	"context"
+	"slices"
+
+	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/mail"
+	"github.com/constance-mail/constance/internal/wait"
+)
+
+// sync tells the client what has changed in the selected mailbox since it was told last: expunges (if they are allowed
+// now, else they are held back and the numbers stay), new messages, flags. It asks the account's ModSeq first, which
+// costs next to nothing; only if that moved is the mailbox looked at. A mailbox that was deleted loses its messages.
+// RFC 9051 sections 5.2 and 7.5.1.
+func (s *session) sync(ctx context.Context, expunge bool) error {
+	m := s.sel
+	if m == nil {
+		return nil
+	}
+	now, err := s.acct.ModSeq(ctx)
+	if err != nil {
+		return err
+	}
+	if now <= m.told && !(expunge && m.held) {
+		return s.out.flushLarge()
+	}
+	was := s.slot.Enter(wait.StoreRead)
+	snap, err := s.acct.Snapshot(ctx, m.id)
+	s.slot.Enter(was)
+	switch {
+	case err == nil:
+	case mail.KindOf(err) == mail.NotFound:
+		snap = mail.NewSnapshot(mail.Mailbox{ID: m.id, Keywords: m.keywords}, nil)
+	default:
+		return err
+	}
+	s.tellKeywords(snap.Mailbox.Keywords)
+	gone := m.view.missing(snap)
+	if expunge {
+		s.tellExpunged(gone)
+		gone = nil
+	}
+	m.held = len(gone) > 0
+	last, since := m.view.max(), m.told
+	if err := s.tellArrived(ctx, snap); err != nil {
+		return err
+	}
+	m.told = max(now, snap.Mailbox.HighestMod)
+	return s.tellChanged(snap, since, mail.UIDSet{{Start: 1, Stop: last}})
+}
+
+// tellKeywords tells of the flags of the mailbox if there are others than the client knows. RFC 9051 section 7.3.5.
+func (s *session) tellKeywords(keywords []mail.Flag) {
+	if slices.Equal(s.sel.keywords, keywords) {
+		return
+	}
+	s.sel.keywords = keywords
+	s.tellFlags()
+}
+
+// tellFlags tells of the flags of the mailbox. RFC 9051 sections 7.1 (PERMANENTFLAGS) and 7.3.5.
+func (s *session) tellFlags() {
+	m := s.sel
+	flags := slices.Clone(mail.SystemFlags[:])
+	used := 0
+	for _, k := range m.keywords {
+		if k != "" {
+			flags = append(flags, k)
+			used++
+		}
+	}
+	s.out.buf = imap.AppendFlagsResponse(s.out.buf, flags)
+	b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
+	if m.readOnly {
+		b = imap.AppendPermanentFlagsCode(b, nil, false)
+	} else {
+		b = imap.AppendPermanentFlagsCode(b, flags, used < mail.MaxKeywords)
+	}
+	s.out.buf = imap.AppendText(b, "flags that can be changed")
+}
+
+// tellExpunged tells that messages are gone and takes them out of the view. RFC 9051 section 7.5.1, RFC 7162 section 3.2.10.
+func (s *session) tellExpunged(gone mail.UIDSet) {
+	m := s.sel
+	if len(gone) == 0 {
+		return
+	}
+	if s.features&featQResync != 0 {
+		s.out.buf = imap.AppendVanished(s.out.buf, gone, false)
+	} else {
+		for i := len(gone) - 1; i >= 0; i-- { // from the end, so that the numbers of the others still hold
+			for u := gone[i].Stop; u >= gone[i].Start; u-- {
+				s.out.buf = imap.AppendExpunge(s.out.buf, m.view.seq(u))
+			}
+			_ = s.out.flushLarge() // the error sticks and ends the command
+		}
+	}
+	m.view.remove(gone)
+}
+
+// tellArrived tells of new messages and adds them to the view. RFC 9051 section 7.4.1, RFC 3501 section 7.3.2.
+func (s *session) tellArrived(ctx context.Context, snap *mail.Snapshot) error {
+	m := s.sel
+	arrived := m.view.arrived(snap)
+	if len(arrived) == 0 {
+		return nil
+	}
+	if err := s.claimRecent(ctx, arrived); err != nil {
+		return err
+	}
+	m.view.add(arrived)
+	s.out.buf = imap.AppendExists(s.out.buf, m.view.len())
+	s.tellRecent()
+	return nil
+}
+
+// claimRecent makes those of uids \Recent here that are so nowhere else. IMAP4rev2 has no \Recent, and EXAMINE takes
+// none. RFC 3501 section 2.3.2.
+func (s *session) claimRecent(ctx context.Context, uids mail.UIDSet) error {
+	m := s.sel
+	if m.readOnly || s.features&featRev2 != 0 || len(uids) == 0 {
+		return nil
+	}
+	first, err := s.acct.ClaimRecent(ctx, m.id)
+	if last := uids[len(uids)-1].Stop; err == nil && first != 0 && first <= last {
+		m.recent.AddRange(first, last)
+	}
+	if mail.KindOf(err) == mail.NotFound { // the mailbox goes: told at the next sync
+		return nil
+	}
+	return err
+}
+
+func (s *session) tellRecent() {
+	if s.features&featRev2 == 0 {
+		s.out.buf = imap.AppendRecent(s.out.buf, uint32(s.sel.view.contained(s.sel.recent).Len()))
+	}
+}
+
+// tellChanged tells the flags of those of uids that changed after since. Pages without a change are passed over.
+// RFC 9051 section 7.5.2, RFC 7162 section 3.1.4.2.
+func (s *session) tellChanged(snap *mail.Snapshot, since mail.ModSeq, uids mail.UIDSet) error {
+	for _, p := range snap.Pages {
+		if p.Highest <= since {
+			continue
+		}
+		for row, u := range p.UIDs {
+			if p.ModSeqs[row] <= since || !uids.Contains(u) {
+				continue
+			}
+			if n := s.sel.view.seq(u); n != 0 {
+				s.appendChanged(p, row, n)
+			}
+		}
+		if err := s.out.flushLarge(); err != nil {
+			return err
+		}
+	}
+	return s.out.flushLarge()
+}
+
+func (s *session) appendChanged(p *mail.Page, row int, seq uint32) {
+	b := imap.AppendFetchUID(imap.AppendFetchStart(s.out.buf, seq), p.UIDs[row])
+	b = s.sel.appendFlags(append(b, ' '), p.UIDs[row], p.Flags[row])
+	if s.features&featCondStore != 0 {
+		b = imap.AppendFetchModSeq(append(b, ' '), p.ModSeqs[row])
+	}
+	s.out.buf = imap.AppendFetchEnd(b)
+}
+
+// appendFlags appends the data item FLAGS of a message.
+func (m *selected) appendFlags(b []byte, u mail.UID, flags mail.FlagSet) []byte {
+	return imap.AppendFetchFlags(b, flags, m.keywords, len(m.recent) > 0 && m.recent.Contains(u))
+}
+
+// messages are the UIDs that a set stands for, as far as the client knows of them. A message number that is not in use
+// is the client's mistake; a UID is not. RFC 9051 section 9 (seq-number).
+func (m *selected) messages(set imap.NumSet, uid bool) (mail.UIDSet, error) {
+	n := m.view.len()
+	if !uid && !set.Saved && (set.Max() > n || n == 0) {
+		return nil, bad("there is no message with that number")
+	}
+	return m.resolve(set, uid), nil
+}
+
+// resolve is messages without a mistake: numbers that are not in use stand for nothing.
+func (m *selected) resolve(set imap.NumSet, uid bool) mail.UIDSet {
+	switch {
+	case set.Saved:
+		return m.view.contained(m.saved)
+	case uid:
+		return m.view.contained(set.Resolve(uint32(m.view.max())))
+	}
+	var out mail.UIDSet
+	for _, r := range set.Resolve(m.view.len()) {
+		out = append(out, m.view.uidRange(uint32(r.Start), uint32(r.Stop))...)
+	}
+	return out
+}
+
+// firstUnseen is the number of the first message without \Seen, 0 if there is none. RFC 3501 section 7.1 (UNSEEN).
+func firstUnseen(snap *mail.Snapshot) uint32 {
+	if snap.Mailbox.Unseen == 0 {
+		return 0
+	}
+	for i, p := range snap.Pages {
+		if row := slices.IndexFunc(p.Flags, func(f mail.FlagSet) bool { return f&mail.BitSeen == 0 }); row >= 0 {
+			return uint32(snap.Start(i)+row) + 1
+		}
+	}
+	return 0
+}
