@@ -1,0 +1,499 @@
+// Package sim leads package core through random histories of a world that behaves as badly as it can: children that exit,
+// crash and hang at any moment, messages that are lost, late, doubled or garbage, process ids that are used again, clocks
+// that jump, forks that fail, reloads and the end at any time. After every step it checks what must always be true, and
+// now and then it lets the world calm down and checks that everything that was wanted comes about.
+//
+// The same seed gives the same history.
+package sim
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"syscall"
+	"time"
+
+	"github.com/constance-mail/constance/internal/master/core"
+	"github.com/constance-mail/constance/internal/service"
+)
+
+// proc is a child as it really is.
+type proc struct {
+	id       core.ChildID
+	inst     core.InstID // 0 = job
+	pid      int
+	busy     bool
+	hangs    bool // takes no connection
+	deaf     bool // ignores SIGTERM
+	draining bool
+	spoke    bool
+	truthful bool    // no message of it was lost or bent
+	dead     bool    // exit not necessarily told
+	queue    []int32 // messages on their way
+	events   []core.Event
+	conns    int
+}
+
+// listener is a listening socket as it really is.
+type listener struct {
+	conf    core.Service
+	waiting int // connections in the backlog
+	armed   bool
+	forks   []time.Duration
+	since   time.Duration // the moment from which a client has waited though there was room
+}
+
+// World is one history.
+type World struct {
+	rnd   *rand.Rand
+	s     *core.State
+	now   time.Duration
+	high  time.Duration // the latest time that core has seen
+	procs map[core.ChildID]*proc
+	order []*proc // living or untold, deterministic
+	ls    map[core.InstID]*listener
+	lsIDs []core.InstID
+	todo  []core.Event // events that will come, in any order but in that of their child
+	acts  []core.Action
+	conf  core.Config
+	steps int
+	done  bool
+	calm  bool
+	stop  time.Duration
+	names int
+}
+
+// New is a world by a seed, with a mistake re-introduced or none.
+func New(seed uint64, cheat core.Cheat) *World {
+	w := &World{rnd: rand.New(rand.NewPCG(seed, 7)), s: core.New(), procs: map[core.ChildID]*proc{},
+		ls: map[core.InstID]*listener{}}
+	w.s.SetCheat(cheat)
+	return w
+}
+
+// Run makes n steps, with a calm every thousand and the end at the end; the first broken invariant is the error.
+func (w *World) Run(n int) error {
+	if err := w.reload(); err != nil {
+		return err
+	}
+	for w.steps < n {
+		if err := w.Step(); err != nil {
+			return fmt.Errorf("step %d: %w", w.steps, err)
+		}
+		if w.steps%1000 == 0 {
+			if err := w.settle(); err != nil {
+				return fmt.Errorf("step %d, calm: %w", w.steps, err)
+			}
+		}
+	}
+	return w.end()
+}
+
+// Step lets one random thing happen.
+func (w *World) Step() error {
+	w.steps++
+	w.pass()
+	switch k := w.rnd.IntN(100); {
+	case k < 30:
+		return w.client()
+	case k < 60:
+		return w.deliver()
+	case k < 80:
+		return w.work()
+	case k < 84:
+		return w.mischief()
+	case k < 85 && w.rnd.IntN(10) == 0:
+		return w.reload()
+	}
+	return w.feed(core.Event{Kind: core.Tick})
+}
+
+// pass lets time go on: mostly a little, sometimes much, sometimes back.
+func (w *World) pass() {
+	switch w.rnd.IntN(200) {
+	case 0:
+		w.now += time.Duration(w.rnd.IntN(3600)) * time.Second
+	case 1:
+		w.now -= time.Duration(w.rnd.IntN(int(max(w.now, 1))))
+	default:
+		w.now += time.Duration(w.rnd.IntN(5_000_000))
+	}
+}
+
+// feed gives core an event and does what it wants.
+func (w *World) feed(e core.Event) error {
+	w.high = max(w.high, w.now)
+	w.acts = w.s.Step(e, w.now, w.acts[:0])
+	for _, a := range w.acts {
+		if err := w.perform(a); err != nil {
+			return err
+		}
+	}
+	return w.s.Check()
+}
+
+func (w *World) perform(a core.Action) error {
+	switch a.Op {
+	case core.OpSpawn:
+		return w.spawn(a)
+	case core.OpSignal:
+		if p := w.procs[a.Child]; p != nil {
+			w.signal(p, a.Sig)
+		} else {
+			return fmt.Errorf("signal for unknown child %d", a.Child)
+		}
+	case core.OpArm, core.OpProbe:
+		l := w.listener(a.Inst)
+		if l == nil {
+			return fmt.Errorf("a look at a listener that has been given up")
+		}
+		if a.Op == core.OpArm {
+			l.armed = true
+		} else {
+			w.todo = append(w.todo, core.Event{Kind: core.Probed, Inst: a.Inst, N: l.waiting})
+		}
+	case core.OpRelease:
+		w.release(a.Inst)
+	case core.OpForget:
+		if p := w.procs[a.Child]; p != nil && p.pid != 0 && !p.dead {
+			return fmt.Errorf("child %d is forgotten while it lives", a.Child)
+		}
+		w.drop(a.Child)
+	case core.OpDone:
+		w.done = true
+	}
+	return nil
+}
+
+// listener makes the truth of an instance the first time that it is named.
+func (w *World) listener(id core.InstID) *listener {
+	if l := w.ls[id]; l != nil {
+		return l
+	}
+	views, _ := w.s.View()
+	for _, v := range views {
+		if v.ID == id && !v.Removed {
+			l := &listener{conf: v.Service}
+			w.ls[id] = l
+			w.lsIDs = append(w.lsIDs, id)
+			return l
+		}
+	}
+	return nil
+}
+
+func (w *World) release(id core.InstID) {
+	delete(w.ls, id)
+	for k, o := range w.lsIDs {
+		if o == id {
+			w.lsIDs = append(w.lsIDs[:k], w.lsIDs[k+1:]...)
+			return
+		}
+	}
+}
+
+// spawn checks that the fork is within bounds, by the world's own count.
+func (w *World) spawn(a core.Action) error {
+	p := &proc{id: a.Child, inst: a.Inst, truthful: true, deaf: w.rnd.IntN(20) == 0 && !w.calm, hangs: w.rnd.IntN(30) == 0 && !w.calm}
+	w.procs[p.id] = p
+	w.order = append(w.order, p)
+	if a.Inst != 0 {
+		l := w.listener(a.Inst)
+		if l == nil {
+			return fmt.Errorf("a worker for a listener that has been given up")
+		}
+		if err := w.bounds(l, a.Inst); err != nil {
+			return err
+		}
+	}
+	if !w.calm && w.rnd.IntN(15) == 0 {
+		p.dead = true
+		p.events = append(p.events, core.Event{Kind: core.SpawnFail, Child: p.id, Text: "no memory"})
+		return nil
+	}
+	p.pid = 1 + w.rnd.IntN(300) // used again and again
+	p.events = append(p.events, core.Event{Kind: core.Spawned, Child: p.id, PID: p.pid})
+	return nil
+}
+
+// bounds: never above MaxChild, within the fork rate.
+func (w *World) bounds(l *listener, id core.InstID) error {
+	n, draining := 0, 0
+	for _, p := range w.order {
+		if p.inst == id && !w.toldDead(p) {
+			if p.draining {
+				draining++
+			}
+			n++
+		}
+	}
+	limit := l.conf.MaxChild
+	if l.conf.DrainOver {
+		limit *= 2
+	}
+	if l.conf.MaxChild >= 0 && n > limit {
+		return fmt.Errorf("service %s: %d workers, %d allowed", l.conf.Name, n, limit)
+	}
+	if r := l.conf.MaxForkRate; r > 0 {
+		kept := l.forks[:0]
+		for _, t := range l.forks {
+			if w.high-t < 2*time.Second {
+				kept = append(kept, t)
+			}
+		}
+		l.forks = append(kept, w.high)
+		if most := math.Ceil(float64(r)/math.Ln2) + 2*float64(r) + 1; float64(len(l.forks)) > most {
+			return fmt.Errorf("service %s: %d forks in 2 s, rate %d", l.conf.Name, len(l.forks), r)
+		}
+	}
+	return nil
+}
+
+// toldDead: core has been told of the end.
+func (w *World) toldDead(p *proc) bool {
+	if !p.dead {
+		return false
+	}
+	for _, e := range p.events {
+		if e.Kind == core.Exited || e.Kind == core.SpawnFail {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *World) signal(p *proc, sig syscall.Signal) {
+	switch {
+	case p.dead:
+	case sig == syscall.SIGKILL:
+		w.die(p, 9)
+	case sig == syscall.SIGTERM && !p.deaf:
+		w.die(p, 75<<8)
+	case sig == syscall.SIGHUP:
+		p.draining = true
+		if !p.busy && !p.hangs {
+			w.die(p, 0)
+		}
+	}
+}
+
+// die ends a process: the kernel will say so, and its channel will end, in any order.
+func (w *World) die(p *proc, status syscall.WaitStatus) {
+	p.dead = true
+	exit, eof := core.Event{Kind: core.Exited, Child: p.id, Status: status}, core.Event{Kind: core.Ended, Child: p.id}
+	if w.rnd.IntN(2) == 0 {
+		p.events = append(p.events, exit, eof)
+	} else {
+		p.events = append(p.events, eof, exit)
+	}
+	if !w.calm && w.rnd.IntN(4) == 0 { // a grandchild holds the channel
+		for k, e := range p.events {
+			if e.Kind == core.Ended {
+				p.events = append(p.events[:k], p.events[k+1:]...)
+				break
+			}
+		}
+	}
+}
+
+func (w *World) drop(id core.ChildID) {
+	delete(w.procs, id)
+	for k, p := range w.order {
+		if p.id == id {
+			w.order = append(w.order[:k], w.order[k+1:]...)
+			return
+		}
+	}
+}
+
+// client: somebody connects.
+func (w *World) client() error {
+	if len(w.lsIDs) == 0 {
+		return nil
+	}
+	id := w.lsIDs[w.rnd.IntN(len(w.lsIDs))]
+	l := w.ls[id]
+	if l.waiting < 50 && !l.conf.Daemon {
+		l.waiting++
+	}
+	return w.notice(id, l)
+}
+
+// notice is the kernel's one-shot report.
+func (w *World) notice(id core.InstID, l *listener) error {
+	if !l.armed || l.waiting == 0 {
+		return nil
+	}
+	l.armed = false
+	w.todo = append(w.todo, core.Event{Kind: core.Pending, Inst: id, N: l.waiting})
+	return nil
+}
+
+// deliver hands core one event that has happened, of any source.
+func (w *World) deliver() error {
+	n := len(w.order) + 1
+	for k, from := 0, w.rnd.IntN(n); k < n; k++ {
+		at := (from + k) % n
+		if at == len(w.order) {
+			if len(w.todo) > 0 {
+				e := w.todo[0]
+				w.todo = w.todo[1:]
+				return w.feed(e)
+			}
+			continue
+		}
+		if p := w.order[at]; len(p.events) > 0 {
+			e := p.events[0]
+			p.events = p.events[1:]
+			return w.feed(e)
+		}
+	}
+	return nil
+}
+
+// running: started, core knows, and it lives.
+func running(p *proc) bool {
+	return p.pid != 0 && !p.dead && (len(p.events) == 0 || p.events[0].Kind != core.Spawned)
+}
+
+// work: a process does what its kind does: accept, finish, leave.
+func (w *World) work() error {
+	if len(w.order) == 0 {
+		return nil
+	}
+	p := w.order[w.rnd.IntN(len(w.order))]
+	if !running(p) {
+		return nil
+	}
+	w.act(p)
+	return nil
+}
+
+func (w *World) act(p *proc) {
+	l := w.ls[p.inst]
+	switch {
+	case p.inst == 0:
+		w.die(p, 0)
+	case p.busy && p.draining:
+		w.die(p, 0)
+	case p.busy:
+		p.busy = false
+		w.say(p, service.Available)
+	case p.hangs:
+	case l == nil || l.conf.Daemon:
+	case l.waiting > 0 && !p.draining:
+		l.waiting--
+		p.busy, p.spoke = true, true
+		p.conns++
+		w.say(p, service.Unavailable)
+		w.say(p, service.Connection)
+	}
+}
+
+// say sends a message, which may be lost, doubled or bent while the world is not calm.
+func (w *World) say(p *proc, code int32) {
+	n := 1
+	if !w.calm {
+		switch w.rnd.IntN(60) {
+		case 0:
+			n, p.truthful = 0, false
+		case 1:
+			n = 2
+		case 2:
+			code, p.truthful = w.rnd.Int32(), false
+		}
+	}
+	if n > 0 {
+		p.events = append(p.events, core.Event{Kind: core.Said, Child: p.id, Code: code, N: n})
+	}
+}
+
+// mischief is what goes wrong.
+func (w *World) mischief() error {
+	if w.rnd.IntN(4) == 0 { // an event for a child or listener long gone, or never known
+		e := core.Event{Kind: core.Kind(w.rnd.IntN(8)), Child: core.ChildID(1e9 + w.rnd.IntN(10)), Inst: core.InstID(1e6), N: 1}
+		if e.Kind == core.Reload {
+			e.Kind = core.Tick
+		}
+		return w.feed(e)
+	}
+	if len(w.order) == 0 {
+		return nil
+	}
+	p := w.order[w.rnd.IntN(len(w.order))]
+	if !running(p) {
+		return nil
+	}
+	switch w.rnd.IntN(7) {
+	case 0:
+		w.die(p, syscall.WaitStatus(w.rnd.IntN(3)<<8))
+	case 1:
+		w.die(p, syscall.WaitStatus(6+w.rnd.IntN(6))) // a signal
+	case 2:
+		p.hangs = !p.hangs
+	case 3:
+		w.say(p, w.rnd.Int32N(8)-1)
+		p.truthful = false
+	case 4:
+		p.events = append(p.events, core.Event{Kind: core.Said, Child: p.id, Code: service.Life(p.conns, p.busy), N: 1})
+	case 5:
+		return w.feed(core.Event{Kind: core.DrainChild, Child: p.id})
+	case 6:
+		if l := w.ls[p.inst]; l != nil {
+			l.waiting = 0 // clients gave up
+		}
+	}
+	return nil
+}
+
+// reload makes up a configuration that keeps some services and jobs.
+func (w *World) reload() error {
+	c := core.Config{Grace: 5 * time.Second, Stuck: time.Second}
+	kept := w.conf.Services
+	for _, s := range kept {
+		if w.rnd.IntN(5) > 0 {
+			c.Services = append(c.Services, w.tune(s))
+		}
+	}
+	for len(c.Services) < 2+w.rnd.IntN(3) {
+		w.names++
+		c.Services = append(c.Services, w.tune(core.Service{Key: fmt.Sprint("s", w.names), Name: fmt.Sprint("s", w.names, "/ipv4"),
+			Daemon: w.rnd.IntN(8) == 0}))
+	}
+	for k := range w.rnd.IntN(3) {
+		c.Jobs = append(c.Jobs, core.Job{Key: fmt.Sprint("j", k), Name: fmt.Sprint("j", k), Period: time.Duration(1+w.rnd.IntN(5)) * time.Minute})
+	}
+	w.conf = c
+	for _, s := range c.Services {
+		if id, ok := w.s.Instance(s.Key); ok {
+			l := w.listener(id)
+			l.conf, l.forks = s, nil
+		}
+	}
+	if err := w.feed(core.Event{Kind: core.Reload, Conf: &c}); err != nil {
+		return err
+	}
+	for _, s := range c.Services {
+		id, ok := w.s.Instance(s.Key)
+		if !ok {
+			return fmt.Errorf("service %s is not there after a reload", s.Key)
+		}
+		w.listener(id)
+	}
+	return nil
+}
+
+func (w *World) tune(s core.Service) core.Service {
+	s.Prefork, s.MaxChild, s.MaxForkRate = w.rnd.IntN(4), 1+w.rnd.IntN(6), 0
+	s.DrainOver = w.rnd.IntN(2) == 0
+	if w.rnd.IntN(4) == 0 {
+		s.MaxChild = -1
+	}
+	if w.rnd.IntN(3) == 0 {
+		s.MaxForkRate = 1 + w.rnd.IntN(10)
+	}
+	if s.Daemon {
+		s.Prefork, s.MaxChild = 1, 1
+	}
+	return s
+}
