@@ -1,5 +1,5 @@
-// Package e2e runs IMAP conversations that are written as text (testdata/*.txtar) against a server: one that runs inside the
-// test on store/mem, and the real binary on SQLite.
+// Package e2e runs IMAP conversations that are written as text (testdata/*.txtar) against a server: one that runs
+// inside the test on store/mem, and the real binary on SQLite.
 //
 // A script is the comment of a txtar archive; the archive's files are messages. Lines that start with # say which RFC
 // section the next lines are about. The rest:
@@ -20,9 +20,9 @@
 //	> fill INBOX 3         appends three messages with "Subject: 1" and so on, by the first connection
 //	> silent               no response is waiting (after a NOOP that was answered)
 //
-// In S lines * stands for anything, but for the one at the start of a line and one after a backslash. ${name} captures a word
-// (no space, bracket or parenthesis) at its first use and stands for it later, in C lines too; ${user} and ${password}
-// are given. {file} in a C line is the announcement of a literal with that file's octets (CRLF line ends), <file>
+// In S lines * stands for anything, but for the one at the start of a line and one after a backslash. ${name}
+// captures a word (no space, bracket or parenthesis) at its first use and stands for it later, in C lines too; ${user}
+// and ${password} are given. {file} in a C line is the announcement of a literal with that file's octets (CRLF line ends), <file>
 // is the octets, {file+} both for a non-synchronizing literal; in S lines {file} is the announcement and the octets.
 // <<78*70000>> is an octet in hexadecimal, so many times; <<00ff>> just those octets.
 package e2e

@@ -70,7 +70,8 @@ func runScript(name string, data []byte, target Target, logf func(string, ...any
 	if err != nil {
 		return err
 	}
-	r := &runner{script: s, target: target, conns: map[int]*imapclient.Client{}, vars: map[string]string{"user": target.User, "password": target.Password}}
+	r := &runner{script: s, target: target, conns: map[int]*imapclient.Client{},
+		vars: map[string]string{"user": target.User, "password": target.Password}}
 	defer func() {
 		for _, c := range r.conns {
 			c.Close()
@@ -278,7 +279,8 @@ func (r *runner) fill(mailbox, count string) error {
 	}
 	for i := range n {
 		no := strconv.Itoa(i + 1)
-		m := "From: Alice <alice@example.org>\r\nTo: bob@example.org\r\nSubject: " + no + "\r\nDate: Mon, " + fmt.Sprintf("%02d", 6+i%20) +
+		day := fmt.Sprintf("%02d", 6+i%20)
+		m := "From: Alice <alice@example.org>\r\nTo: bob@example.org\r\nSubject: " + no + "\r\nDate: Mon, " + day +
 			" Jan 2020 12:00:00 +0000\r\nMessage-ID: <" + no + "@example.org>\r\n\r\nbody " + no + "\r\n"
 		if err := r.commands(1, "APPEND "+mailbox+" {"+strconv.Itoa(len(m))+"+}\r\n"+m); err != nil {
 			return err

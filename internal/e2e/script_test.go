@@ -37,7 +37,8 @@ func fake(t *testing.T, says ...string) (Target, func() string) {
 		server.Close()
 		got <- all.String()
 	}()
-	return Target{Dial: func() (net.Conn, error) { return client, nil }, User: "alice", Password: "secret"}, func() string { client.Close(); return <-got }
+	return Target{Dial: func() (net.Conn, error) { return client, nil }, User: "alice", Password: "secret"},
+		func() string { client.Close(); return <-got }
 }
 
 func run(t *testing.T, text string, says ...string) (sent string, err error) {
@@ -64,7 +65,8 @@ S: <closed>
 -- m --
 ab
 `, "t1 OK in\r\n", "* FLAGS (\\Seen \\*)\r\n* OK [UIDVALIDITY 77] x\r\na1 OK done\r\n", "", "", "* 5 EXISTS\r\n* 1 FETCH (BODY[] {4}\r\nab\r\n)\r\n* 4 X\r\na2 OK 77\r\n")
-	if want := "t1 LOGIN alice secret\r\na1 SELECT INBOX\r\na2 X 77 {4+}\r\nab\r\n AAAB\r\n"; err != nil || sent != want {
+	if want := "t1 LOGIN alice secret\r\na1 SELECT INBOX\r\na2 X 77 {4+}\r\nab\r\n AAAB\r\n"; err != nil ||
+		sent != want {
 		t.Errorf("sent %q, %v", sent, err)
 	}
 }
@@ -107,10 +109,13 @@ func TestMatch(t *testing.T) {
 		pattern, response string
 		want              bool
 	}{
-		{"a1 OK *", "a1 OK done", true}, {"a1 OK *", "a1 OK", false}, {"* 1 EXISTS", "* 1 EXISTS", true}, {"* 1 EXISTS", "x 1 EXISTS", false}, {`\*`, "\\*", true}, {`\*`, `\x`, false},
-		{"* X {m}", "* X {3}\r\nx\r\n", true}, {"* X {3}\r\nx\r\n", "* X {3}\r\nx\r\n", true}, {"a.b", "axb", false}, {"a * z", "a {2}\r\n\r\n z", true}, {"(${v} ${w})", "(1 2)", true}, {"${v} ${v}", "1 2", false},
+		{"a1 OK *", "a1 OK done", true}, {"a1 OK *", "a1 OK", false}, {"* 1 EXISTS", "* 1 EXISTS", true},
+		{"* 1 EXISTS", "x 1 EXISTS", false}, {`\*`, "\\*", true}, {`\*`, `\x`, false},
+		{"* X {m}", "* X {3}\r\nx\r\n", true}, {"* X {3}\r\nx\r\n", "* X {3}\r\nx\r\n", true}, {"a.b", "axb", false},
+		{"a * z", "a {2}\r\n\r\n z", true}, {"(${v} ${w})", "(1 2)", true}, {"${v} ${v}", "1 2", false},
 	} {
-		if got, err := s.match(c.pattern, c.response, map[string]string{}); got != c.want && c.pattern != "${v} ${v}" || err != nil {
+		if got, err := s.match(c.pattern, c.response, map[string]string{}); got != c.want &&
+			c.pattern != "${v} ${v}" || err != nil {
 			t.Errorf("%q, %q: got %v, %v", c.pattern, c.response, got, err)
 		}
 	}

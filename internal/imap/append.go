@@ -27,7 +27,8 @@ type AppendMessage struct {
 // Verb is "APPEND".
 func (*Append) Verb() string { return "APPEND" }
 
-// append = "APPEND" SP mailbox 1*append-message; RFC 3502 section 6.3.11, RFC 9051 section 9. Reading stops before the first literal's octets.
+// append = "APPEND" SP mailbox 1*append-message; RFC 3502 section 6.3.11, RFC 9051 section 9. Reading stops before
+// the first literal's octets.
 func parseAppend(d *wire.Decoder) Command {
 	var c Append
 	if !d.MustSP() || !d.MustMailbox(&c.Mailbox) || !d.MustSP() || !c.Message.parse(d) {
@@ -48,7 +49,8 @@ func (m *AppendMessage) parse(d *wire.Decoder) bool {
 	return d.MustLiteral(&m.Size, &m.Sync, &m.Binary)
 }
 
-// Next is called when a message's octets were read: it reads the announcement of another one (RFC 3502), or the end of
+// Next is called when a message's octets were read: it reads the announcement of another one (RFC 3502), or the end
+// of
 // the command (false). Errors as Read's; without one, and false, the command is complete.
 func (c *Append) Next(d *wire.Decoder) (bool, error) {
 	c.Message = AppendMessage{}

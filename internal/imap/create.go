@@ -23,7 +23,10 @@ const maxUses = 16
 func parseCreate(d *wire.Decoder) Command {
 	var c Create
 	if d.MustSP() && d.MustMailbox(&c.Mailbox) && d.SP() {
-		_ = d.MustList(func() bool { return d.MustKeyword("USE") && d.MustSP() && d.MustList(func() bool { return c.use(d) }) })
+		_ = d.MustList(func() bool {
+			return d.MustKeyword("USE") && d.MustSP() &&
+				d.MustList(func() bool { return c.use(d) })
+		})
 	}
 	return end(d, &c)
 }

@@ -87,7 +87,8 @@ func (i *FetchItem) append(b []byte) []byte {
 	return i.appendSection(b, true)
 }
 
-// AppendName appends the name under which the item is answered: without .PEEK, and of <offset.length> only the offset.
+// AppendName appends the name under which the item is answered: without .PEEK, and of <offset.length> only the
+// offset.
 // RFC 9051 section 7.5.2.
 func (i *FetchItem) AppendName(b []byte) []byte { return i.appendName(b, false) }
 

@@ -26,7 +26,8 @@ var fetchWords = [...]string{FetchUID: "UID", FetchFlags: "FLAGS", FetchInternal
 var fetchMacros = map[string][]FetchItem{
 	"FAST": {{Attr: FetchFlags}, {Attr: FetchInternalDate}, {Attr: FetchSize}},
 	"ALL":  {{Attr: FetchFlags}, {Attr: FetchInternalDate}, {Attr: FetchSize}, {Attr: FetchEnvelope}},
-	"FULL": {{Attr: FetchFlags}, {Attr: FetchInternalDate}, {Attr: FetchSize}, {Attr: FetchEnvelope}, {Attr: FetchBody}},
+	"FULL": {{Attr: FetchFlags}, {Attr: FetchInternalDate}, {Attr: FetchSize}, {Attr: FetchEnvelope},
+		{Attr: FetchBody}},
 }
 
 // fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")

@@ -71,7 +71,8 @@ func parseList(d *wire.Decoder) Command {
 	}
 	if d.SP() {
 		c.Extended = true
-		_ = d.MustKeyword("RETURN") && d.MustSP() && d.MustList(func() bool { return c.returnOption(d) }) // the error sticks
+		_ = d.MustKeyword("RETURN") && d.MustSP() &&
+			d.MustList(func() bool { return c.returnOption(d) }) // the error sticks
 	}
 	return end(d, &c)
 }

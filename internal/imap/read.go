@@ -10,8 +10,10 @@ import (
 type Command interface {
 	// Verb is the command's name in capitals. UID FETCH and FETCH are both "FETCH", with a UID field.
 	Verb() string
-	// Append appends the command as a client sends it, without tag and CRLF. Mailbox names are modified UTF-7 unless utf8
-	// is set; what cannot be quoted is a non-synchronizing literal. An Append ends with the announcement of its literal.
+	// Append appends the command as a client sends it, without tag and CRLF. Mailbox names are modified UTF-7 unless
+	// utf8
+	// is set; what cannot be quoted is a non-synchronizing literal. An Append ends with the announcement of its
+	// literal.
 	Append(b []byte, utf8 bool) []byte
 }
 
@@ -34,7 +36,8 @@ var uidParsers = map[string]func(*wire.Decoder) Command{
 	"COPY": parseUIDCopy, "MOVE": parseUIDMove,
 }
 
-// Read reads the next command. A *wire.SyntaxError is the client's mistake: the command was passed over, the answer is
+// Read reads the next command. A *wire.SyntaxError is the client's mistake: the command was passed over, the answer
+// is
 // BAD, with the tag unless that is empty (then untagged), and the connection goes on; with Fatal set the answer is
 // BYE and it ends. Any other error is one of the connection. RFC 9051 section 2.2.1.
 func Read(d *wire.Decoder) (tag string, c Command, err error) {

@@ -66,14 +66,17 @@ func (b bad) run(t *testing.T) {
 // RFC 9051 sections 6.1 to 6.4: the commands without arguments.
 func TestSimple(t *testing.T) {
 	good{
-		"capability": &Capability{}, "NOOP": &Noop{}, "Logout": &Logout{}, "STARTTLS": &StartTLS{}, "NAMESPACE": &Namespace{}, "IDLE": &Idle{},
+		"capability": &Capability{}, "NOOP": &Noop{}, "Logout": &Logout{}, "STARTTLS": &StartTLS{},
+		"NAMESPACE": &Namespace{}, "IDLE": &Idle{},
 		"CHECK": &Check{}, "CLOSE": &Close{}, "UNSELECT": &Unselect{}, "EXPUNGE": &Expunge{},
 	}.run(t)
-	bad{"NOOP ", "NOOP x", "NOOPS", "X", "", " ", "(", "UID", "UID ", "UID NOOP", "UID FETCH", "FOO BAR {3+}\r\nabc", "NOOP {5}"}.run(t)
+	bad{"NOOP ", "NOOP x", "NOOPS", "X", "", " ", "(", "UID", "UID ", "UID NOOP", "UID FETCH", "FOO BAR {3+}\r\nabc",
+		"NOOP {5}"}.run(t)
 }
 
 func TestReadTags(t *testing.T) {
-	for in, want := range map[string]string{"a NOOP\r\n": "a", "\r\n": "", "+ NOOP\r\n": "", "a\r\n": "a", "\n": "", "a b {1}\r\n": "a"} {
+	for in, want := range map[string]string{"a NOOP\r\n": "a", "\r\n": "", "+ NOOP\r\n": "", "a\r\n": "a", "\n": "",
+		"a b {1}\r\n": "a"} {
 		tag, c, err := Read(decoderOf(in, false))
 		if tag != want || (err == nil) != (c != nil) {
 			t.Errorf("%q: tag %q, %+v, %v", in, tag, c, err)
@@ -92,7 +95,8 @@ func TestReadTags(t *testing.T) {
 
 // RFC 9051 section 6.3.13.
 func TestReadDone(t *testing.T) {
-	for in, want := range map[string]bool{"DONE\r\n": true, "done\r\n": true, "a NOOP\r\n": false, "DONE x\r\n": false, "\r\n": false} {
+	for in, want := range map[string]bool{"DONE\r\n": true, "done\r\n": true, "a NOOP\r\n": false,
+		"DONE x\r\n": false, "\r\n": false} {
 		if err := ReadDone(decoderOf(in, false)); (err == nil) != want {
 			t.Errorf("%q: %v", in, err)
 		}
@@ -109,7 +113,8 @@ func TestReadAnswer(t *testing.T) {
 		cancelled  bool
 		bad        bool
 	}{
-		{in: "YWJj\r\n", answer: "abc"}, {in: "\r\n"}, {in: "*\r\n", cancelled: true}, {in: "a!\r\n", bad: true}, {in: "YWJj x\r\n", bad: true}, {in: "** \r\n", bad: true},
+		{in: "YWJj\r\n", answer: "abc"}, {in: "\r\n"}, {in: "*\r\n", cancelled: true}, {in: "a!\r\n", bad: true},
+		{in: "YWJj x\r\n", bad: true}, {in: "** \r\n", bad: true},
 	} {
 		answer, cancelled, err := ReadAnswer(decoderOf(c.in, false))
 		if string(answer) != c.answer || cancelled != c.cancelled || (err != nil) != c.bad {
@@ -123,14 +128,24 @@ func TestReadAnswer(t *testing.T) {
 
 // seeds are commands of every kind, from the RFCs.
 var seeds = []string{
-	"NOOP", "UID EXPUNGE 3000:3002", `ID ("name" "sodr" "version" NIL)`, "ID NIL", "AUTHENTICATE PLAIN =", "AUTHENTICATE PLAIN dGVzdA==",
-	`LOGIN SMITH "SESAME"`, "LOGIN {4+}\r\nFRED \"x y\"", "ENABLE CONDSTORE IMAP4rev2", "SELECT INBOX (CONDSTORE)", "EXAMINE &U,BTFw-",
-	"SELECT INBOX (QRESYNC (67890007 90060115194045000 41:211,214:541 (5000,7500 15000,22500)))", `CREATE "New Arch" (USE (\Archive))`, "RENAME blurdybloop sarasoop",
-	`LIST (SUBSCRIBED RECURSIVEMATCH) "" ("INBOX" "Drafts/%") RETURN (CHILDREN STATUS (MESSAGES UNSEEN))`, `LSUB "#news." "comp.mail.*"`, "STATUS blurdybloop (UIDNEXT MESSAGES)",
-	`APPEND saved (\Seen $x) "17-Jul-1996 02:44:25 -0700" ~{10+}`, "FETCH 2:4 (FLAGS BODY.PEEK[1.2.HEADER.FIELDS.NOT (DATE FROM)]<10.20>)", "UID FETCH 1:* FULL (CHANGEDSINCE 12345 VANISHED)",
-	"FETCH 1 BINARY.PEEK[1.2]<0.5>", "FETCH 1 BINARY.SIZE[3]", "FETCH 1 RFC822.TEXT", "FETCH $ BODY[4.MIME]", `STORE 2:4 (UNCHANGEDSINCE 0) +FLAGS.SILENT (\Deleted a)`, "STORE * -FLAGS x y",
-	"COPY 2:4 MEETING", "UID MOVE 42:69,*:3 foo", `SEARCH RETURN (MIN COUNT SAVE) CHARSET utf-8 OR (FROM "Smith" NEW) NOT UNKEYWORD x $`, "UID SEARCH UNSEEN 1:5 UID 7 SINCE 1-Feb-1994 LARGER 5",
-	`SEARCH MODSEQ "/flags/\\draft" all 620162338 SAVEDBEFORE "1-Feb-1994" OLDER 3 EMAILID M1 HEADER X ""`, "SEARCH TEXT {6+}\r\nab\r\ncd",
+	"NOOP", "UID EXPUNGE 3000:3002", `ID ("name" "sodr" "version" NIL)`, "ID NIL", "AUTHENTICATE PLAIN =",
+	"AUTHENTICATE PLAIN dGVzdA==",
+	`LOGIN SMITH "SESAME"`, "LOGIN {4+}\r\nFRED \"x y\"", "ENABLE CONDSTORE IMAP4rev2", "SELECT INBOX (CONDSTORE)",
+	"EXAMINE &U,BTFw-",
+	"SELECT INBOX (QRESYNC (67890007 90060115194045000 41:211,214:541 (5000,7500 15000,22500)))",
+	`CREATE "New Arch" (USE (\Archive))`, "RENAME blurdybloop sarasoop",
+	`LIST (SUBSCRIBED RECURSIVEMATCH) "" ("INBOX" "Drafts/%") RETURN (CHILDREN STATUS (MESSAGES UNSEEN))`,
+	`LSUB "#news." "comp.mail.*"`, "STATUS blurdybloop (UIDNEXT MESSAGES)",
+	`APPEND saved (\Seen $x) "17-Jul-1996 02:44:25 -0700" ~{10+}`,
+	"FETCH 2:4 (FLAGS BODY.PEEK[1.2.HEADER.FIELDS.NOT (DATE FROM)]<10.20>)",
+	"UID FETCH 1:* FULL (CHANGEDSINCE 12345 VANISHED)",
+	"FETCH 1 BINARY.PEEK[1.2]<0.5>", "FETCH 1 BINARY.SIZE[3]", "FETCH 1 RFC822.TEXT", "FETCH $ BODY[4.MIME]",
+	`STORE 2:4 (UNCHANGEDSINCE 0) +FLAGS.SILENT (\Deleted a)`, "STORE * -FLAGS x y",
+	"COPY 2:4 MEETING", "UID MOVE 42:69,*:3 foo",
+	`SEARCH RETURN (MIN COUNT SAVE) CHARSET utf-8 OR (FROM "Smith" NEW) NOT UNKEYWORD x $`,
+	"UID SEARCH UNSEEN 1:5 UID 7 SINCE 1-Feb-1994 LARGER 5",
+	`SEARCH MODSEQ "/flags/\\draft" all 620162338 SAVEDBEFORE "1-Feb-1994" OLDER 3 EMAILID M1 HEADER X ""`,
+	"SEARCH TEXT {6+}\r\nab\r\ncd",
 }
 
 func FuzzCommand(f *testing.F) {
@@ -138,7 +153,8 @@ func FuzzCommand(f *testing.F) {
 		f.Add(s, false)
 		f.Add(s, true)
 	}
-	f.Fuzz(func(t *testing.T, line string, utf8 bool) { // refusing a line is fine; crashing, hanging or changing it is not
+	f.Fuzz(func(t *testing.T, line string,
+		utf8 bool) { // refusing a line is fine; crashing, hanging or changing it is not
 		c, err := parse(line, utf8)
 		if err != nil {
 			return
@@ -159,7 +175,8 @@ func TestSeedsAreGood(t *testing.T) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	for _, s := range []string{"NOOP", "UID FETCH 1:* (FLAGS UID BODY.PEEK[HEADER.FIELDS (DATE FROM)])", `STORE 2:4 +FLAGS.SILENT (\Deleted)`, "LOGIN smith sesame"} {
+	for _, s := range []string{"NOOP", "UID FETCH 1:* (FLAGS UID BODY.PEEK[HEADER.FIELDS (DATE FROM)])",
+		`STORE 2:4 +FLAGS.SILENT (\Deleted)`, "LOGIN smith sesame"} {
 		name, _, _ := strings.Cut(s, " ")
 		b.Run(name, func(b *testing.B) {
 			r := strings.NewReader("")

@@ -32,7 +32,8 @@ func AppendCond(b []byte, tag string, c Cond, code RespCode, text string) []byte
 	return append(append(b, text...), "\r\n"...)
 }
 
-// AppendCondStart appends the start of a status response, up to the space before a code with arguments ("[...]", with one
+// AppendCondStart appends the start of a status response, up to the space before a code with arguments ("[...]", with
+// one
 // of the Append...Code functions) or the text; AppendText ends it.
 func AppendCondStart(b []byte, tag string, c Cond) []byte {
 	b = append(append(b, tag...), ' ')
@@ -50,7 +51,8 @@ func AppendNumberCode(b []byte, code RespCode, n uint64) []byte {
 	return append(strconv.AppendUint(b, n, 10), ']')
 }
 
-// AppendModifiedCode appends MODIFIED with the messages that were left alone: UIDs, or message numbers in the same type.
+// AppendModifiedCode appends MODIFIED with the messages that were left alone: UIDs, or message numbers in the same
+// type.
 // RFC 7162 section 3.1.3.
 func AppendModifiedCode(b []byte, set mail.UIDSet) []byte {
 	return append(set.Append(append(b, "[MODIFIED "...)), ']')
@@ -86,7 +88,8 @@ func AppendCopyUIDCode(b []byte, v mail.UIDValidity, from, to mail.UIDSet) []byt
 	return append(to.Append(append(b, ' ')), ']')
 }
 
-// AppendPermanentFlagsCode appends PERMANENTFLAGS; more says that clients can make new keywords (`\*`). RFC 9051 section 7.1.
+// AppendPermanentFlagsCode appends PERMANENTFLAGS; more says that clients can make new keywords (`\*`). RFC 9051
+// section 7.1.
 func AppendPermanentFlagsCode(b []byte, flags []mail.Flag, more bool) []byte {
 	b = AppendFlags(append(b, "[PERMANENTFLAGS "...), flags)
 	if more {
@@ -141,7 +144,8 @@ func AppendRecent(b []byte, n uint32) []byte { return AppendNumber(b, n, "RECENT
 // AppendExpunge appends EXPUNGE of the message with number n. RFC 9051 section 7.5.1.
 func AppendExpunge(b []byte, n uint32) []byte { return AppendNumber(b, n, "EXPUNGE") }
 
-// AppendVanished appends VANISHED; earlier says that the client may have seen them go already. RFC 7162 section 3.2.10.
+// AppendVanished appends VANISHED; earlier says that the client may have seen them go already. RFC 7162 section
+// 3.2.10.
 func AppendVanished(b []byte, uids mail.UIDSet, earlier bool) []byte {
 	b = append(b, "* VANISHED "...)
 	if earlier {

@@ -7,7 +7,8 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// AppendSearch appends a SEARCH response with the numbers of set (UIDs, or message numbers in the same type), and with
+// AppendSearch appends a SEARCH response with the numbers of set (UIDs, or message numbers in the same type), and
+// with
 // the highest mod-sequence of them unless that is 0. RFC 3501 section 7.2.5, RFC 7162 section 3.1.5.
 func AppendSearch(b []byte, set mail.UIDSet, modSeq mail.ModSeq) []byte {
 	b = append(b, "* SEARCH"...)

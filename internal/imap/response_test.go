@@ -27,7 +27,8 @@ func TestStatusResponses(t *testing.T) {
 	appended{
 		{s(AppendCond(nil, "a1", OK, "", "done")), "a1 OK done\r\n"},
 		{s(AppendCond(nil, Untagged, BYE, CodeUnavailable, "later")), "* BYE [UNAVAILABLE] later\r\n"},
-		{s(AppendText(AppendNumberCode(AppendCondStart(nil, Untagged, OK), CodeUIDNext, 4392), "next")), "* OK [UIDNEXT 4392] next\r\n"},
+		{s(AppendText(AppendNumberCode(AppendCondStart(nil, Untagged, OK), CodeUIDNext, 4392), "next")),
+			"* OK [UIDNEXT 4392] next\r\n"},
 		{s(AppendModifiedCode(nil, set)), "[MODIFIED 3:5,9]"},
 		{s(AppendMailboxIDCode(nil, "F1-2")), "[MAILBOXID (F1-2)]"},
 		{s(AppendBadCharsetCode(nil, "US-ASCII", "UTF-8")), "[BADCHARSET (US-ASCII UTF-8)]"},
@@ -55,7 +56,8 @@ func TestUntaggedResponses(t *testing.T) {
 		{s(AppendFlagsResponse(nil, []mail.Flag{mail.Answered, mail.Draft})), "* FLAGS (\\Answered \\Draft)\r\n"},
 		{s(AppendNamespace(nil)), "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n"},
 		{s(AppendID(nil, nil)), "* ID NIL\r\n"},
-		{s(AppendID(nil, []IDField{{Name: "name", Value: "Constance"}, {Name: "version", Nil: true}})), "* ID (\"name\" \"Constance\" \"version\" NIL)\r\n"},
+		{s(AppendID(nil, []IDField{{Name: "name", Value: "Constance"}, {Name: "version", Nil: true}})),
+			"* ID (\"name\" \"Constance\" \"version\" NIL)\r\n"},
 		{s(AppendString(nil, "ü", true)), `"ü"`},
 		{s(AppendMailbox(nil, "台北", false)), `"&U,BTFw-"`},
 		{s(AppendMailbox(nil, "台北", true)), `"台北"`},
@@ -68,12 +70,15 @@ func TestListResponses(t *testing.T) {
 	appended{
 		{s(AppendList(nil, &ListData{Root: true, Attrs: AttrNoSelect}, false)), "* LIST (\\Noselect) \"/\" \"\"\r\n"},
 		{s(AppendList(nil, &ListData{Name: "a"}, false)), "* LIST () \"/\" \"a\"\r\n"},
-		{s(AppendList(nil, &ListData{Name: "Gesendet", Attrs: AttrHasNoChildren | AttrSubscribed, Uses: []mail.SpecialUse{mail.UseSent}}, false)),
+		{s(AppendList(nil, &ListData{Name: "Gesendet", Attrs: AttrHasNoChildren | AttrSubscribed,
+			Uses: []mail.SpecialUse{mail.UseSent}}, false)),
 			"* LIST (\\HasNoChildren \\Subscribed \\Sent) \"/\" \"Gesendet\"\r\n"},
 		{s(AppendList(nil, &ListData{Name: "Foo", Attrs: AttrNonExistent | AttrHasChildren, ChildInfo: true}, false)),
 			"* LIST (\\NonExistent \\HasChildren) \"/\" \"Foo\" (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n"},
-		{s(AppendList(nil, &ListData{Name: "ü", OldName: "ä"}, true)), "* LIST () \"/\" \"ü\" (\"OLDNAME\" (\"ä\"))\r\n"},
-		{s(AppendList(nil, &ListData{Name: "b", OldName: "a", ChildInfo: true}, false)), "* LIST () \"/\" \"b\" (\"CHILDINFO\" (\"SUBSCRIBED\") \"OLDNAME\" (\"a\"))\r\n"},
+		{s(AppendList(nil, &ListData{Name: "ü", OldName: "ä"}, true)),
+			"* LIST () \"/\" \"ü\" (\"OLDNAME\" (\"ä\"))\r\n"},
+		{s(AppendList(nil, &ListData{Name: "b", OldName: "a", ChildInfo: true}, false)),
+			"* LIST () \"/\" \"b\" (\"CHILDINFO\" (\"SUBSCRIBED\") \"OLDNAME\" (\"a\"))\r\n"},
 		{s(AppendLSub(nil, &ListData{Name: "a", Attrs: AttrNoSelect}, false)), "* LSUB (\\Noselect) \"/\" \"a\"\r\n"},
 	}.run(t)
 }
@@ -83,10 +88,12 @@ func TestStatusResponse(t *testing.T) {
 	m := &mail.Mailbox{Messages: 1, UIDNext: 2, UIDValidity: 3, Unseen: 4, Deleted: 5, Size: 6, HighestMod: 7}
 	d := &StatusData{Mailbox: m, Recent: 8, MailboxID: "F1", AppendLimit: 9}
 	appended{
-		{s(AppendStatus(nil, "blurdybloop", StatusMessages|StatusUIDNext, d, false)), "* STATUS \"blurdybloop\" (MESSAGES 1 UIDNEXT 2)\r\n"},
+		{s(AppendStatus(nil, "blurdybloop", StatusMessages|StatusUIDNext, d, false)),
+			"* STATUS \"blurdybloop\" (MESSAGES 1 UIDNEXT 2)\r\n"},
 		{s(AppendStatus(nil, "a", StatusDeletedStorage<<1-1, d, false)),
 			"* STATUS \"a\" (MESSAGES 1 RECENT 8 UIDNEXT 2 UIDVALIDITY 3 UNSEEN 4 DELETED 5 SIZE 6 HIGHESTMODSEQ 7 MAILBOXID (F1) APPENDLIMIT 9)\r\n"},
-		{s(AppendStatus(nil, "a", StatusAppendLimit, &StatusData{Mailbox: m}, false)), "* STATUS \"a\" (APPENDLIMIT NIL)\r\n"},
+		{s(AppendStatus(nil, "a", StatusAppendLimit, &StatusData{Mailbox: m}, false)),
+			"* STATUS \"a\" (APPENDLIMIT NIL)\r\n"},
 		{s(AppendStatus(nil, "a", StatusDeletedStorage, d, false)), "* STATUS \"a\" ()\r\n"},
 	}.run(t)
 }
@@ -99,9 +106,12 @@ func TestSearchResponses(t *testing.T) {
 		{s(AppendSearch(nil, set, 0)), "* SEARCH 2 3 6 4294967295\r\n"},
 		{s(AppendSearch(nil, nil, 5)), "* SEARCH\r\n"},
 		{s(AppendSearch(nil, mail.SetOf(2), 917162500)), "* SEARCH 2 (MODSEQ 917162500)\r\n"},
-		{s(AppendESearch(nil, &ESearchData{Tag: `A"1`, Return: all, Set: set})), "* ESEARCH (TAG \"A\\\"1\") MIN 2 MAX 4294967295 ALL 2:3,6,4294967295 COUNT 4\r\n"},
-		{s(AppendESearch(nil, &ESearchData{Tag: "A", UID: true, Return: all, ModSeq: 3})), "* ESEARCH (TAG \"A\") UID COUNT 0\r\n"},
-		{s(AppendESearch(nil, &ESearchData{Tag: "A", UID: true, Return: ReturnMin, Set: set, ModSeq: 3})), "* ESEARCH (TAG \"A\") UID MIN 2 MODSEQ 3\r\n"},
+		{s(AppendESearch(nil, &ESearchData{Tag: `A"1`, Return: all, Set: set})),
+			"* ESEARCH (TAG \"A\\\"1\") MIN 2 MAX 4294967295 ALL 2:3,6,4294967295 COUNT 4\r\n"},
+		{s(AppendESearch(nil, &ESearchData{Tag: "A", UID: true, Return: all, ModSeq: 3})),
+			"* ESEARCH (TAG \"A\") UID COUNT 0\r\n"},
+		{s(AppendESearch(nil, &ESearchData{Tag: "A", UID: true, Return: ReturnMin, Set: set, ModSeq: 3})),
+			"* ESEARCH (TAG \"A\") UID MIN 2 MODSEQ 3\r\n"},
 	}.run(t)
 }
 
@@ -110,7 +120,8 @@ func TestFetchResponse(t *testing.T) {
 	keywords := []mail.Flag{"$a", "", "$c"}
 	appended{
 		{s(AppendFetchEnd(AppendFetchUID(AppendFetchStart(nil, 23), 4827313))), "* 23 FETCH (UID 4827313)\r\n"},
-		{s(AppendFetchFlags(nil, mail.BitSeen|mail.BitAnswered|1<<5|1<<7, keywords, true)), `FLAGS (\Answered \Seen $a $c \Recent)`},
+		{s(AppendFetchFlags(nil, mail.BitSeen|mail.BitAnswered|1<<5|1<<7, keywords, true)),
+			`FLAGS (\Answered \Seen $a $c \Recent)`},
 		{s(AppendFetchFlags(nil, 0, keywords, false)), "FLAGS ()"},
 		{s(AppendFetchModSeq(nil, 65402)), "MODSEQ (65402)"},
 		{s(AppendFetchSize(nil, 44827)), "RFC822.SIZE 44827"},

@@ -86,10 +86,13 @@ const (
 func (*Search) Verb() string { return "SEARCH" }
 
 // searchOpWords are the words with which a key is written, in the order of SearchOp; "" is written otherwise.
-var searchOpWords = [...]string{SearchAll: "ALL", SearchOr: "OR", SearchNot: "NOT", SearchUID: "UID", SearchRecent: "RECENT",
-	SearchBcc: "BCC", SearchCc: "CC", SearchFrom: "FROM", SearchSubject: "SUBJECT", SearchTo: "TO", SearchBody: "BODY",
-	SearchText: "TEXT", SearchHeader: "HEADER", SearchLarger: "LARGER", SearchSmaller: "SMALLER", SearchBefore: "BEFORE",
-	SearchOn: "ON", SearchSince: "SINCE", SearchSentBefore: "SENTBEFORE", SearchSentOn: "SENTON",
+var searchOpWords = [...]string{SearchAll: "ALL", SearchOr: "OR", SearchNot: "NOT", SearchUID: "UID",
+	SearchRecent: "RECENT",
+	SearchBcc:    "BCC", SearchCc: "CC", SearchFrom: "FROM", SearchSubject: "SUBJECT", SearchTo: "TO",
+	SearchBody: "BODY",
+	SearchText: "TEXT", SearchHeader: "HEADER", SearchLarger: "LARGER", SearchSmaller: "SMALLER",
+	SearchBefore: "BEFORE",
+	SearchOn:     "ON", SearchSince: "SINCE", SearchSentBefore: "SENTBEFORE", SearchSentOn: "SENTON",
 	SearchSentSince: "SENTSINCE", SearchSavedBefore: "SAVEDBEFORE", SearchSavedOn: "SAVEDON",
 	SearchSavedSince: "SAVEDSINCE", SearchSaveDateSupported: "SAVEDATESUPPORTED", SearchOlder: "OLDER",
 	SearchYounger: "YOUNGER", SearchModSeq: "MODSEQ", SearchEmailID: "EMAILID", SearchThreadID: "THREADID"}

@@ -40,22 +40,30 @@ type searchWord struct {
 	flag mail.Flag // of argSystemFlag
 }
 
-// searchWords is search-key by its words. RFC 9051 section 9, RFC 3501 section 9, RFC 5032, RFC 7162, RFC 8474, RFC 8514.
+// searchWords is search-key by its words. RFC 9051 section 9, RFC 3501 section 9, RFC 5032, RFC 7162, RFC 8474, RFC
+// 8514.
 var searchWords = map[string]searchWord{
 	"ALL":      {op: SearchAll},
-	"ANSWERED": {SearchKeyword, argSystemFlag, false, mail.Answered}, "UNANSWERED": {SearchKeyword, argSystemFlag, true, mail.Answered},
-	"DELETED": {SearchKeyword, argSystemFlag, false, mail.Deleted}, "UNDELETED": {SearchKeyword, argSystemFlag, true, mail.Deleted},
-	"DRAFT": {SearchKeyword, argSystemFlag, false, mail.Draft}, "UNDRAFT": {SearchKeyword, argSystemFlag, true, mail.Draft},
-	"FLAGGED": {SearchKeyword, argSystemFlag, false, mail.Flagged}, "UNFLAGGED": {SearchKeyword, argSystemFlag, true, mail.Flagged},
-	"SEEN": {SearchKeyword, argSystemFlag, false, mail.Seen}, "UNSEEN": {SearchKeyword, argSystemFlag, true, mail.Seen},
+	"ANSWERED": {SearchKeyword, argSystemFlag, false, mail.Answered}, "UNANSWERED": {SearchKeyword, argSystemFlag,
+		true, mail.Answered},
+	"DELETED": {SearchKeyword, argSystemFlag, false, mail.Deleted}, "UNDELETED": {SearchKeyword, argSystemFlag, true,
+		mail.Deleted},
+	"DRAFT": {SearchKeyword, argSystemFlag, false, mail.Draft}, "UNDRAFT": {SearchKeyword, argSystemFlag, true,
+		mail.Draft},
+	"FLAGGED": {SearchKeyword, argSystemFlag, false, mail.Flagged}, "UNFLAGGED": {SearchKeyword, argSystemFlag, true,
+		mail.Flagged},
+	"SEEN": {SearchKeyword, argSystemFlag, false, mail.Seen}, "UNSEEN": {SearchKeyword, argSystemFlag, true,
+		mail.Seen},
 	"KEYWORD": {op: SearchKeyword, arg: argFlag}, "UNKEYWORD": {op: SearchKeyword, arg: argFlag, not: true},
 	"RECENT": {op: SearchRecent}, "OLD": {op: SearchRecent, not: true}, "NEW": {op: SearchAnd},
-	"BCC": {op: SearchBcc, arg: argString}, "CC": {op: SearchCc, arg: argString}, "FROM": {op: SearchFrom, arg: argString},
+	"BCC": {op: SearchBcc, arg: argString}, "CC": {op: SearchCc, arg: argString}, "FROM": {op: SearchFrom,
+		arg: argString},
 	"SUBJECT": {op: SearchSubject, arg: argString}, "TO": {op: SearchTo, arg: argString},
 	"BODY": {op: SearchBody, arg: argString}, "TEXT": {op: SearchText, arg: argString},
 	"HEADER": {op: SearchHeader, arg: argHeader},
 	"LARGER": {op: SearchLarger, arg: argNumber}, "SMALLER": {op: SearchSmaller, arg: argNumber},
-	"BEFORE": {op: SearchBefore, arg: argDate}, "ON": {op: SearchOn, arg: argDate}, "SINCE": {op: SearchSince, arg: argDate},
+	"BEFORE": {op: SearchBefore, arg: argDate}, "ON": {op: SearchOn, arg: argDate}, "SINCE": {op: SearchSince,
+		arg: argDate},
 	"SENTBEFORE": {op: SearchSentBefore, arg: argDate}, "SENTON": {op: SearchSentOn, arg: argDate},
 	"SENTSINCE":   {op: SearchSentSince, arg: argDate},
 	"SAVEDBEFORE": {op: SearchSavedBefore, arg: argDate}, "SAVEDON": {op: SearchSavedOn, arg: argDate},
@@ -180,7 +188,8 @@ func (p *searchParser) key(k *SearchKey, w []byte) bool {
 		return false
 	}
 	if k.Op == SearchAnd { // NEW
-		k.Keys = []SearchKey{{Op: SearchRecent}, {Op: SearchNot, Keys: []SearchKey{{Op: SearchKeyword, Text: string(mail.Seen)}}}}
+		k.Keys = []SearchKey{{Op: SearchRecent}, {Op: SearchNot, Keys: []SearchKey{{Op: SearchKeyword,
+			Text: string(mail.Seen)}}}}
 	}
 	if word.not {
 		*k = SearchKey{Op: SearchNot, Keys: []SearchKey{*k}}

@@ -60,7 +60,8 @@ func TestReadsLiterals(t *testing.T) {
 	if err := c.Send("x\x00y"); err != nil || sent() != "x\x00y" {
 		t.Errorf("sending: %v", err)
 	}
-	if want := []string{"S* 1 FETCH (BODY[] {5}\r\na\r\nb) X {0}\r\n)", "S+ go", "Cx\x00y"}; !slices.Equal(trace, want) {
+	if want := []string{"S* 1 FETCH (BODY[] {5}\r\na\r\nb) X {0}\r\n)", "S+ go", "Cx\x00y"}; !slices.Equal(trace,
+		want) {
 		t.Errorf("trace %q", trace)
 	}
 }

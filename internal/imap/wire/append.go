@@ -34,7 +34,8 @@ func quotable(s string, utf8OK bool) bool {
 	return !high || utf8OK && utf8.ValidString(s)
 }
 
-// AppendString appends s as a server does: quoted if that can be and it is short, or a literal. With utf8 a quoted string
+// AppendString appends s as a server does: quoted if that can be and it is short, or a literal. With utf8 a quoted
+// string
 // may hold UTF-8, which s then is. RFC 9051 section 9.
 func AppendString(b []byte, s string, utf8 bool) []byte {
 	if quotable(s, utf8) {

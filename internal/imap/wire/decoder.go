@@ -20,7 +20,8 @@ import (
 // Source is where a Decoder reads.
 type Source interface {
 	io.Reader
-	// Wait returns once Read has something to give, or will fail. The decoder calls it before each command unless it has octets
+	// Wait returns once Read has something to give, or will fail. The decoder calls it before each command unless it
+	// has octets
 	// left, and holds no buffer meanwhile. An error ends the wait and is returned by Begin.
 	Wait() error
 }
@@ -39,7 +40,8 @@ var DefaultLimits = Limits{Line: 64 << 10, Literal: 64 << 10, Literals: 256 << 1
 // Options of a Decoder.
 type Options struct {
 	Limits Limits
-	// Continue asks the client to go on (RFC 9051 section 7.6): with a literal of n octets, n -1: with a line. It must
+	// Continue asks the client to go on (RFC 9051 section 7.6): with a literal of n octets, n -1: with a line. It
+	// must
 	// flush. Its error sticks.
 	Continue func(n int64) error
 }

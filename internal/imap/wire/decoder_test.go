@@ -50,7 +50,8 @@ func TestIdleHoldsNoBuffer(t *testing.T) {
 	d, s, _ := newTest("a NOOP\r\nb NOOP\r\n", true, Limits{})
 	for _, want := range []string{"a", "b"} {
 		var tag string
-		if err := d.Begin(); err != nil || !d.MustTag(&tag) || !d.MustSP() || !d.MustKeyword("NOOP") || d.End() != nil || tag != want {
+		if err := d.Begin(); err != nil || !d.MustTag(&tag) || !d.MustSP() || !d.MustKeyword("NOOP") ||
+			d.End() != nil || tag != want {
 			t.Fatalf("tag %q: %v", tag, d.Err())
 		}
 	}
@@ -155,7 +156,8 @@ func TestSkip(t *testing.T) {
 
 func TestSkipIsBounded(t *testing.T) {
 	for _, in := range []string{
-		"!" + strings.Repeat("x", 300), "! {300+}\r\n", "! {99999999999999999999999+}\r\n", "! {100+}\r\n" + strings.Repeat("x", 100) + "{100+}\r\n",
+		"!" + strings.Repeat("x", 300), "! {300+}\r\n", "! {99999999999999999999999+}\r\n",
+		"! {100+}\r\n" + strings.Repeat("x", 100) + "{100+}\r\n",
 	} {
 		each(t, in, Limits{Skip: 150}, func(t *testing.T, d *Decoder) {
 			d.MustSpecial('?')
@@ -170,7 +172,8 @@ func TestSkipIsBounded(t *testing.T) {
 func TestSkipAfterEndReadsNothing(t *testing.T) {
 	d, _, _ := newTest("a\r\nb\r\n", false, Limits{})
 	var s string
-	if d.Begin() != nil || !d.MustAtom(&s) || d.End() != nil || d.Skip() != nil || d.Begin() != nil || !d.MustAtom(&s) || s != "b" {
+	if d.Begin() != nil || !d.MustAtom(&s) || d.End() != nil || d.Skip() != nil || d.Begin() != nil ||
+		!d.MustAtom(&s) || s != "b" {
 		t.Errorf("got %q, %v", s, d.Err())
 	}
 }
@@ -304,7 +307,8 @@ func TestLiteralBounds(t *testing.T) {
 		asked int
 	}{
 		{"{10}\r\n0123456789", false, 1}, {"{11}\r\n", true, 0}, {"{11+}\r\n", true, 0},
-		{"{10+}\r\n0123456789{10}\r\n0123456789", false, 1}, {"{10+}\r\n0123456789{10+}\r\n0123456789{6}\r\n", true, 0},
+		{"{10+}\r\n0123456789{10}\r\n0123456789", false, 1}, {"{10+}\r\n0123456789{10+}\r\n0123456789{6}\r\n", true,
+			0},
 	} {
 		d, _, asked := newTest(c.in+"\r\n", false, Limits{Literal: 10, Literals: 25})
 		d.Begin()
@@ -312,7 +316,8 @@ func TestLiteralBounds(t *testing.T) {
 		for d.String(&s) {
 		}
 		var se *SyntaxError
-		if err := d.End(); (err != nil) != c.bad || len(*asked) != c.asked || err != nil && (!errors.As(err, &se) || !se.TooBig) {
+		if err := d.End(); (err != nil) != c.bad || len(*asked) != c.asked || err != nil && (!errors.As(err, &se) ||
+			!se.TooBig) {
 			t.Errorf("%q: %v, asked %v", c.in, err, *asked)
 		}
 	}
@@ -320,7 +325,8 @@ func TestLiteralBounds(t *testing.T) {
 
 func TestContinueFails(t *testing.T) {
 	broken := errors.New("broken")
-	d := NewDecoder(&source{Reader: strings.NewReader("{1}\r\nx\r\n")}, Options{Continue: func(int64) error { return broken }})
+	d := NewDecoder(&source{Reader: strings.NewReader("{1}\r\nx\r\n")},
+		Options{Continue: func(int64) error { return broken }})
 	d.src.(*source).d = d
 	d.Begin()
 	var s string
@@ -330,7 +336,8 @@ func TestContinueFails(t *testing.T) {
 }
 
 func FuzzSkip(f *testing.F) {
-	for _, s := range []string{"! {5+}\r\nab\r\nc\r\nnext\r\n", "{3}\r\n", "a {99999999999999999999+}\r\n", "\"{1+}\r\n\x00 {0+}\r\n\r\n"} {
+	for _, s := range []string{"! {5+}\r\nab\r\nc\r\nnext\r\n", "{3}\r\n", "a {99999999999999999999+}\r\n",
+		"\"{1+}\r\n\x00 {0+}\r\n\r\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {

@@ -93,7 +93,8 @@ func (d *Decoder) literalString(dst *string) bool {
 	return true
 }
 
-// MustLiteral must read the announcement of a literal (or, if binary is not nil, of a literal8, which it sets) whose octets are
+// MustLiteral must read the announcement of a literal (or, if binary is not nil, of a literal8, which it sets) whose
+// octets are
 // left for Literal. RFC 9051 section 9, RFC 3516 section 5.
 func (d *Decoder) MustLiteral(size *int64, sync, binary *bool) bool {
 	off := 0
@@ -113,7 +114,8 @@ func (d *Decoder) MustLiteral(size *int64, sync, binary *bool) bool {
 	return true
 }
 
-// Literal asks the client for the octets that MustLiteral announced, if it waits to be asked, and is where they are read. Octets
+// Literal asks the client for the octets that MustLiteral announced, if it waits to be asked, and is where they are
+// read. Octets
 // that are not read are passed over by Skip; nothing else may be read from the decoder before they were.
 func (d *Decoder) Literal() (io.Reader, error) {
 	if d.err == nil && d.lit.pending && !d.lit.accepted {

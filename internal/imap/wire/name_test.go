@@ -8,7 +8,8 @@ import (
 // RFC 3501 section 5.1.3.
 func TestNames(t *testing.T) {
 	for wire, name := range map[string]string{
-		"INBOX": "INBOX", "": "", "~peter/mail/&U,BTFw-/&ZeVnLIqe-": "~peter/mail/台北/日本語", "a&-b": "a&b", "&-&-": "&&", "&-&Jjo-": "&☺", "Entw&APw-rfe": "Entwürfe",
+		"INBOX": "INBOX", "": "", "~peter/mail/&U,BTFw-/&ZeVnLIqe-": "~peter/mail/台北/日本語", "a&-b": "a&b",
+		"&-&-": "&&", "&-&Jjo-": "&☺", "Entw&APw-rfe": "Entwürfe",
 		"&2D3eAA-": "😀", "&AAA-": "\x00", "&AH8-": "\x7f", "&Jjo-!": "☺!",
 	} {
 		if got, ok := DecodeName(wire); !ok || got != name {

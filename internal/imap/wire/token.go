@@ -320,7 +320,8 @@ func (d *Decoder) MustNZNumber(dst *uint32) bool {
 	return d.MustNumber(dst)
 }
 
-// MustNumber64 must read a number of 63 bits. RFC 9051 section 9 (number64), RFC 7162 section 7 (mod-sequence-valzer).
+// MustNumber64 must read a number of 63 bits. RFC 9051 section 9 (number64), RFC 7162 section 7
+// (mod-sequence-valzer).
 func (d *Decoder) MustNumber64(dst *int64) bool {
 	var v uint64
 	ok := d.number(&v, math.MaxInt64) || d.expected("a number")
@@ -448,7 +449,8 @@ func (d *Decoder) MustDate(dst *time.Time) bool {
 	return !quoted || d.MustSpecial('"')
 }
 
-// MustDateTime must read a date-time: "dd-Mmm-yyyy hh:mm:ss +zzzz", a one-digit day after a space. RFC 9051 section 9.
+// MustDateTime must read a date-time: "dd-Mmm-yyyy hh:mm:ss +zzzz", a one-digit day after a space. RFC 9051 section
+// 9.
 func (d *Decoder) MustDateTime(dst *time.Time) bool {
 	const text = "a date and time as \" 1-Feb-2020 12:00:00 +0000\""
 	for i := range len(`"dd-Mmm-yyyy hh:mm:ss +zzzz"`) { // octet by octet: the client may have sent less

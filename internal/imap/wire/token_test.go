@@ -25,15 +25,21 @@ func TestProductions(t *testing.T) {
 		{"RFC 9051 section 9 tag", text((*Decoder).MustTag), map[string]string{
 			"a1": "a1", "A.-]x": "A.-]x", "+": bad, "": bad, "a+": bad, `a"`: bad, "*": bad, "a{": bad, "ä": bad}},
 		{"RFC 9051 section 9 atom", text((*Decoder).MustAtom), map[string]string{
-			"abc": "abc", "a+b": "a+b", "a]": bad, "a(": bad, "a{": bad, "a%": bad, `a\`: bad, "": bad, "a\x7f": bad, "a\x01": bad}},
+			"abc": "abc", "a+b": "a+b", "a]": bad, "a(": bad, "a{": bad, "a%": bad, `a\`: bad, "": bad, "a\x7f": bad,
+			"a\x01": bad}},
 		{"RFC 9051 section 9 astring", text((*Decoder).MustAString), map[string]string{
-			"a]b": "a]b", `"a b"`: "a b", `""`: "", "{3+}\r\na\rb": "a\rb", "{3}\r\nabc": "abc", "{0}\r\n": "", "(": bad, "%": bad}},
+			"a]b": "a]b", `"a b"`: "a b", `""`: "", "{3+}\r\na\rb": "a\rb", "{3}\r\nabc": "abc", "{0}\r\n": "",
+			"(": bad, "%": bad}},
 		{"RFC 9051 section 9 quoted", text((*Decoder).MustString), map[string]string{
-			`"a\"b\\c"`: `a"b\c`, `"grüße"`: "grüße", `"a\b"`: bad, "\"a\rb\"": bad, "\"a\nb\"": bad, "\"a\x00\"": bad, "\"a\xff\"": bad,
-			`"` + strings.Repeat("x", 9000) + `"`: strings.Repeat("x", 9000), "abc": bad, `"abc`: bad, "\"a\tb\"": "a\tb"}},
+			`"a\"b\\c"`: `a"b\c`, `"grüße"`: "grüße", `"a\b"`: bad, "\"a\rb\"": bad, "\"a\nb\"": bad,
+			"\"a\x00\"": bad, "\"a\xff\"": bad,
+			`"` + strings.Repeat("x", 9000) + `"`: strings.Repeat("x", 9000), "abc": bad, `"abc`: bad,
+			"\"a\tb\"": "a\tb"}},
 		{"RFC 9051 section 9 literal", text((*Decoder).MustString), map[string]string{
-			"{2+}\r\n\r\n": "\r\n", "{-1}\r\n": bad, "{}\r\n": bad, "{1++}\r\nx": bad, "{1-}\r\nx": bad, "{1}x": bad, "{1}\nx": bad, "{1} \r\nx": bad,
-			"{1": bad, "{1+}\r\n\x00": bad, "{99999999999999999999}\r\n": bad, "{2+}\r\n\xff\xfe": "\xff\xfe", "{1}\r\r": bad,
+			"{2+}\r\n\r\n": "\r\n", "{-1}\r\n": bad, "{}\r\n": bad, "{1++}\r\nx": bad, "{1-}\r\nx": bad, "{1}x": bad,
+			"{1}\nx": bad, "{1} \r\nx": bad,
+			"{1": bad, "{1+}\r\n\x00": bad, "{99999999999999999999}\r\n": bad, "{2+}\r\n\xff\xfe": "\xff\xfe",
+			"{1}\r\r": bad,
 			"{000000000000000000000000000000001+}\r\nx": bad}},
 		{"RFC 9051 section 9 nstring", func(d *Decoder) (string, bool) {
 			var s string
@@ -49,23 +55,28 @@ func TestProductions(t *testing.T) {
 		{"RFC 9051 section 9 list-mailbox", text((*Decoder).MustListMailbox), map[string]string{
 			"%/*]": "%/*]", `"*"`: "*", "{1+}\r\n%": "%", "(": bad, "&Jjo-": "☺"}},
 		{"RFC 3501 section 5.1.3 mailbox", text((*Decoder).MustMailbox), map[string]string{
-			"&U,BTFw-": "台北", `"a b"`: "a b", "&": bad, "&x": bad, `"grüße"`: bad, "{4+}\r\na\xc3\xbcb": bad, "a&-b": "a&b"}},
+			"&U,BTFw-": "台北", `"a b"`: "a b", "&": bad, "&x": bad, `"grüße"`: bad, "{4+}\r\na\xc3\xbcb": bad,
+			"a&-b": "a&b"}},
 		{"RFC 9051 section 5.1 mailbox in UTF-8", text(func(d *Decoder, s *string) bool {
 			d.SetUTF8(true)
 			return d.UTF8() && d.MustMailbox(s)
-		}), map[string]string{`"grüße"`: "grüße", "{4+}\r\na\xc3\xbcb": "aüb", "&U,BTFw-": "&U,BTFw-", "{1+}\r\n\xff": bad}},
+		}), map[string]string{`"grüße"`: "grüße", "{4+}\r\na\xc3\xbcb": "aüb", "&U,BTFw-": "&U,BTFw-",
+			"{1+}\r\n\xff": bad}},
 		{"RFC 9051 section 9 base64", func(d *Decoder) (string, bool) {
 			var b []byte
 			ok := d.MustBase64(&b)
 			return string(b), ok
-		}, map[string]string{"YWJj": "abc", "YQ==": "a", "=": "", "": "", "YQ": bad, "YQ=": bad, "YR==": bad, "a!": bad, "====": bad}},
+		}, map[string]string{"YWJj": "abc", "YQ==": "a", "=": "", "": "", "YQ": bad, "YQ=": bad, "YR==": bad,
+			"a!": bad, "====": bad}},
 		{"RFC 9051 section 9 keyword", func(d *Decoder) (string, bool) {
 			return "", d.MustKeyword("RETURN")
-		}, map[string]string{"return": "", "RETURN": "", "RETURNS": bad, "RET": bad, "": bad, strings.Repeat("x", 100): bad}},
+		}, map[string]string{"return": "", "RETURN": "", "RETURNS": bad, "RET": bad, "": bad, strings.Repeat("x",
+			100): bad}},
 		{"RFC 9051 section 9 word", func(d *Decoder) (string, bool) {
 			w := d.MustWord()
 			return string(w), w != nil
-		}, map[string]string{"rfc822.Size": "RFC822.SIZE", "IMAP4rev2": "IMAP4REV2", "(": bad, "": bad, strings.Repeat("x", 41): bad}},
+		}, map[string]string{"rfc822.Size": "RFC822.SIZE", "IMAP4rev2": "IMAP4REV2", "(": bad, "": bad,
+			strings.Repeat("x", 41): bad}},
 	} {
 		t.Run(g.name, func(t *testing.T) { checkProduction(t, g.parse, g.cases) })
 	}
@@ -116,7 +127,8 @@ func TestNumbers(t *testing.T) {
 
 func TestLists(t *testing.T) {
 	for in, want := range map[string]string{
-		"()": "", "(a)": "a", "(a b c)": "abc", "(a (b c) ())": "abc", "(a": bad, "(a b": bad, "( a)": bad, "(a )": bad, "(a)(b)": bad, "a": bad, "": bad,
+		"()": "", "(a)": "a", "(a b c)": "abc", "(a (b c) ())": "abc", "(a": bad, "(a b": bad, "( a)": bad,
+		"(a )": bad, "(a)(b)": bad, "a": bad, "": bad,
 		strings.Repeat("(", 50) + strings.Repeat(")", 50): "", strings.Repeat("(", 51) + strings.Repeat(")", 51): bad,
 	} {
 		checkProduction(t, func(d *Decoder) (string, bool) {
@@ -138,8 +150,10 @@ func TestLists(t *testing.T) {
 
 func TestDates(t *testing.T) {
 	for in, want := range map[string]string{
-		"1-Feb-2020": "2020-02-01", "01-FEB-2020": "2020-02-01", `"29-feb-2020"`: "2020-02-29", "29-Feb-2021": bad, "0-Jan-2020": bad,
-		"32-Jan-2020": bad, "1-Foo-2020": bad, "1-Feb-20": bad, "1-Feb-20200": bad, "1 Feb 2020": bad, `"1-Feb-2020`: bad, "": bad, "1-Feb": bad, "-Feb-2020": bad,
+		"1-Feb-2020": "2020-02-01", "01-FEB-2020": "2020-02-01", `"29-feb-2020"`: "2020-02-29", "29-Feb-2021": bad,
+		"0-Jan-2020":  bad,
+		"32-Jan-2020": bad, "1-Foo-2020": bad, "1-Feb-20": bad, "1-Feb-20200": bad, "1 Feb 2020": bad,
+		`"1-Feb-2020`: bad, "": bad, "1-Feb": bad, "-Feb-2020": bad,
 		"1-Feb-20x0": bad, "x-Feb-2020": bad, "001-Feb-2020": bad,
 	} {
 		checkProduction(t, func(d *Decoder) (string, bool) {
@@ -152,10 +166,14 @@ func TestDates(t *testing.T) {
 
 func TestDateTimes(t *testing.T) {
 	for in, want := range map[string]string{
-		`"17-Jul-1996 02:44:25 -0700"`: "1996-07-17T02:44:25-07:00", `" 1-Jan-2020 00:00:00 +0000"`: "2020-01-01T00:00:00Z",
-		`"01-Jan-2020 23:59:60 +1400"`: "2020-01-02T00:00:00+14:00", `" 1-Jan-2020 24:00:00 +0000"`: bad, `"1-Jan-2020 00:00:00 +0000"`: bad,
-		`" 1-Jan-2020 00:00:00 0000"`: bad, `" 1-Jan-2020 00:60:00 +0000"`: bad, `" 1-Jan-2020 00:00:00 +0060"`: bad, `" 1-Jan-2020 00:00:00 +0000`: bad,
-		`" 1-Jan-2020 00.00:00 +0000"`: bad, `"31-Feb-2020 00:00:00 +0000"`: bad, `" 1-Jan-2020T00:00:00 +0000"`: bad, `""`: bad, "": bad,
+		`"17-Jul-1996 02:44:25 -0700"`: "1996-07-17T02:44:25-07:00",
+		`" 1-Jan-2020 00:00:00 +0000"`: "2020-01-01T00:00:00Z",
+		`"01-Jan-2020 23:59:60 +1400"`: "2020-01-02T00:00:00+14:00", `" 1-Jan-2020 24:00:00 +0000"`: bad,
+		`"1-Jan-2020 00:00:00 +0000"`: bad,
+		`" 1-Jan-2020 00:00:00 0000"`: bad, `" 1-Jan-2020 00:60:00 +0000"`: bad, `" 1-Jan-2020 00:00:00 +0060"`: bad,
+		`" 1-Jan-2020 00:00:00 +0000`:  bad,
+		`" 1-Jan-2020 00.00:00 +0000"`: bad, `"31-Feb-2020 00:00:00 +0000"`: bad, `" 1-Jan-2020T00:00:00 +0000"`: bad,
+		`""`: bad, "": bad,
 		`" 1-Jan-2020 0x:00:00 +0000"`: bad, `" 1-Jan-2020 00:00:61 +0000"`: bad, `" 1-Jan-2020 00:00:00 +2400"`: bad,
 	} {
 		checkProduction(t, func(d *Decoder) (string, bool) {
