@@ -79,7 +79,7 @@ func (a *account) acquire() (*files, error) {
 	f.mu.Unlock()
 	a.mu.Unlock()
 	for victim := a.store.oldest(a.store.opts.Handles); victim != nil; victim = a.store.oldest(a.store.opts.Handles) {
-		victim.shut(false)
+		victim.evict()
 	}
 	return f, nil
 }
@@ -103,20 +103,6 @@ func (f *files) retire() {
 	f.mu.Unlock()
 	if last {
 		f.close()
-	}
-}
-
-// shut closes the account's files, now or when their last user is gone. thorough: a long log is written back.
-func (a *account) shut(thorough bool) {
-	if thorough {
-		a.checkpoint()
-	}
-	a.mu.Lock()
-	f := a.files
-	a.files = nil
-	a.mu.Unlock()
-	if f != nil {
-		f.retire()
 	}
 }
 

@@ -70,6 +70,9 @@ func openConn(path string, flags sqlite.OpenFlags) (*conn, error) {
 	if err := c.config(lib.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1); err != nil {
 		return nil, errors.Join(err, z.Close())
 	}
+	if err := c.noLookaside(); err != nil {
+		return nil, errors.Join(err, z.Close())
+	}
 	lib.Xsqlite3_wal_autocheckpoint(c.tls, c.db, autoCheckpoint)
 	return c, nil
 }
@@ -82,6 +85,16 @@ func (c *conn) config(option, value int32) error {
 	}
 	defer libc.Xfree(c.tls, args)
 	return sqlite.ResultCode(lib.Xsqlite3_db_config(c.tls, c.db, option, args)).ToError()
+}
+
+// noLookaside takes the connection's own pool of small allocations away: 12 to 55 KB a handle, and no slower without it.
+func (c *conn) noLookaside() error {
+	args := libc.NewVaList(uintptr(0), int32(0), int32(0))
+	if args == 0 {
+		return errors.New("out of memory")
+	}
+	defer libc.Xfree(c.tls, args)
+	return sqlite.ResultCode(lib.Xsqlite3_db_config(c.tls, c.db, lib.SQLITE_DBCONFIG_LOOKASIDE, args)).ToError()
 }
 
 // stmt is a prepared statement of a conn, kept by it.

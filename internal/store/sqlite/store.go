@@ -19,14 +19,15 @@ import (
 
 // store implements mail.Store.
 type store struct {
-	dir    string
-	opts   Options
-	snaps  *snapshots
-	hints  *notify.Notifier
-	maker  maker
-	kick   chan *account // accounts whose log is long
-	stop   chan struct{}
-	worker sync.WaitGroup // the janitor
+	dir     string
+	opts    Options
+	snaps   *snapshots
+	hints   *notify.Notifier
+	maker   maker
+	kick    chan *account // accounts whose log is long
+	evicted chan *files   // to be closed, whose log is long
+	stop    chan struct{}
+	worker  sync.WaitGroup // the janitor
 
 	mu       sync.Mutex
 	accounts map[mail.AccountID]weak.Pointer[account]
@@ -44,7 +45,7 @@ func Open(dir string, o Options) (mail.Store, error) {
 	}
 	s := &store{
 		dir: abs, opts: o, snaps: newSnapshots(o.SnapshotCache),
-		kick: make(chan *account, 64), stop: make(chan struct{}),
+		kick: make(chan *account, 64), evicted: make(chan *files, 64), stop: make(chan struct{}),
 		accounts: make(map[mail.AccountID]weak.Pointer[account]),
 	}
 	for _, d := range []string{"accounts", "tmp"} {
@@ -146,8 +147,11 @@ func (s *store) Close() error {
 	s.mu.Unlock()
 	close(s.stop)
 	s.worker.Wait()
+	for len(s.evicted) > 0 {
+		(<-s.evicted).retire()
+	}
 	for a := s.oldest(0); a != nil; a = s.oldest(0) {
-		a.shut(true)
+		a.shut()
 	}
 	s.maker.close()
 	return fail("close store", s.dir, s.hints.Close())
@@ -192,6 +196,9 @@ func (s *store) janitor() {
 			return
 		case a := <-s.kick:
 			a.checkpoint()
+		case f := <-s.evicted:
+			f.writeBack()
+			f.retire()
 		case now := <-tick.C:
 			s.closeIdle(now.Add(-s.opts.Idle).UnixNano())
 		}
@@ -210,6 +217,6 @@ func (s *store) closeIdle(then int64) {
 		a := s.open.Remove(back).(*account)
 		a.place = nil
 		s.mu.Unlock()
-		a.shut(true)
+		a.shut()
 	}
 }

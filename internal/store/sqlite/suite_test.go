@@ -24,3 +24,5 @@ func open(t testing.TB, dir string) mail.Store {
 func TestSuite(t *testing.T) { storetest.Run(t, open) }
 
 func TestHistories(t *testing.T) { storetest.RunHistories(t, open) }
+
+func TestCrash(t *testing.T) { storetest.Crash(t, open) }

@@ -1,0 +1,97 @@
+package sqlite
+
+import "golang.org/x/sys/unix"
+
+const (
+	// checkEvery is after how many commits the log's length is looked at.
+	checkEvery = 32
+	// longLog is the length of the log in octets from which the janitor writes it back while the account is in use.
+	longLog = 1 << 20
+	// idleLog is the length of the log in octets that a closed account may keep: the next opening reads it as a whole.
+	idleLog = 128 << 10
+)
+
+// kickLong has the janitor look at an account with a long log.
+func (a *account) kickLong(f *files) {
+	if walSize(f.dir+"/mail.db") < longLog {
+		return
+	}
+	select {
+	case a.store.kick <- a:
+	default: // the janitor is busy; autoCheckpoint bounds the log
+	}
+}
+
+// checkpoint writes the log of an open account back.
+func (a *account) checkpoint() {
+	a.mu.Lock()
+	f := a.files
+	if f == nil {
+		a.mu.Unlock()
+		return
+	}
+	f.mu.Lock()
+	f.users++
+	f.mu.Unlock()
+	a.mu.Unlock()
+	f.writeBack()
+	f.release()
+}
+
+// writeBack writes the log back into the database and empties it, as far as nobody is in the way. What it cannot do now is done
+// the next time, or by a committing writer.
+func (f *files) writeBack() {
+	if f.changed.gone() || walSize(f.dir+"/mail.db") < idleLog {
+		return
+	}
+	c, err := f.take()
+	if err != nil {
+		return // who needs a connection meets the same error
+	}
+	defer f.give(c)
+	_ = c.exec("PRAGMA wal_checkpoint(PASSIVE)") // most of the work, in nobody's way
+	if !f.account.queue.tryLead() {
+		return
+	}
+	defer f.account.queue.pass()
+	if f.flock(unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return
+	}
+	defer f.unlock()
+	c.SetBusyTimeout(0) // readers are not waited for
+	_ = c.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	c.SetBusyTimeout(busyTimeout)
+}
+
+// evict closes the account's files. A long log is left to the janitor.
+func (a *account) evict() {
+	f := a.detach()
+	if f == nil {
+		return
+	}
+	if walSize(f.dir+"/mail.db") >= idleLog {
+		select {
+		case a.store.evicted <- f:
+			return
+		default: // rather a slow opening than waiting for the disk here
+		}
+	}
+	f.retire()
+}
+
+// shut closes the account's files with a short log.
+func (a *account) shut() {
+	if f := a.detach(); f != nil {
+		f.writeBack()
+		f.retire()
+	}
+}
+
+// detach takes the files away from the account, nil if they are closed.
+func (a *account) detach() *files {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f := a.files
+	a.files = nil
+	return f
+}
