@@ -2,31 +2,86 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 
 	"github.com/spf13/cobra"
 
+	"github.com/constance-mail/constance/internal/admin"
 	"github.com/constance-mail/constance/internal/config"
+	"github.com/constance-mail/constance/internal/imap/wire"
+	"github.com/constance-mail/constance/internal/imapd"
 )
 
 func (p *program) imapdCmd() *cobra.Command {
 	implicit := false
 	c := &cobra.Command{
-		Use:     "imapd",
-		Short:   "The IMAP service, started by a master",
-		Long:    "Serves IMAP (RFC 9051 and RFC 3501) to clients." + serviceText,
-		Example: `  imap cmd="constance imapd --data /var/lib/constance" listen="imap" prefork=2    # in cyrus.conf`,
-		Args:    args(0, 0),
-		RunE:    func(c *cobra.Command, _ []string) error { return p.imapd(c.Context(), implicit) },
+		Use:   "imapd",
+		Short: "The IMAP service, started by a master",
+		Long: `Serves IMAP (RFC 9051 and RFC 3501) to clients, with STARTTLS, or with TLS from the
+first octet if --tls is given. Without TLS only clients on the same host can log in.` + serviceText,
+		Example: `  imap  cmd="constance imapd --data /var/lib/constance" listen="imap" prefork=2        # in cyrus.conf
+  imaps cmd="constance imapd -s --data /var/lib/constance" listen="imaps" prefork=2`,
+		Args: args(0, 0),
+		RunE: func(c *cobra.Command, _ []string) error { return p.imapd(c.Context(), implicit) },
 	}
 	c.Flags().BoolVarP(&implicit, "tls", "s", false, "TLS from the first octet, as on port 993")
 	return c
 }
 
 func (p *program) imapd(ctx context.Context, implicit bool) error {
-	w, err := p.newWorker("imap", func(c *config.Config) int { return c.IMAP.Connections })
+	name := "imap"
+	if implicit {
+		name = "imaps"
+	}
+	w, err := p.newWorker(name, func(c *config.Config) int { return c.IMAP.Connections })
 	if err != nil {
 		return err
 	}
-	return w.run(ctx, nil, func(ctx context.Context, c net.Conn) { c.Write([]byte("* OK not yet\r\n")) })
+	conf, stop, err := w.keeper()
+	if err != nil {
+		return errors.Join(err, w.Close())
+	}
+	defer stop()
+	limits := wire.Limits{Line: int(w.conf.IMAP.LineLimit)}
+	s := imapd.New(imapd.Options{
+		Store: w.store, Auth: w.authenticator(), TLS: conf, Log: w.log, Hostname: hostname(w.conf), Version: version(),
+		AppendLimit: w.conf.IMAP.AppendLimit, Limits: limits, Idle: w.conf.IMAP.IdleTime, Login: w.conf.IMAP.LoginTime,
+		Events: imapd.Events{End: w.imapSession, Command: w.imapCommand},
+	})
+	sessions := func() []admin.Session { return adminSessions(s.Sessions()) }
+	return w.run(ctx, sessions, func(ctx context.Context, c net.Conn) { s.Serve(ctx, c, implicit) })
+}
+
+// imapSession logs and counts a session that ended.
+func (w *worker) imapSession(e imapd.SessionEnd) {
+	w.metrics.SessionEnd(e.Reason, e.In, e.Out)
+	log := w.log.Info
+	if e.Err != nil {
+		log = w.log.With("err", e.Err).Warn
+	}
+	log("session", "user", e.User, "remote", e.Remote, "tls", e.TLS, "in", e.In, "out", e.Out, "commands", e.Commands,
+		"ms", ms(e.Duration), "end", e.Reason)
+}
+
+// imapCommand counts a command and logs our own faults.
+func (w *worker) imapCommand(e imapd.CommandEnd) {
+	verb := e.Verb
+	if verb == "" {
+		verb = "unreadable"
+	}
+	w.metrics.Command(verb, e.Outcome, e.Duration)
+	w.metrics.Waits(&e.Waits)
+	if e.Err != nil {
+		w.log.Error("command", "session", e.Session, "verb", verb, "outcome", e.Outcome, "ms", ms(e.Duration), "err", e.Err)
+	}
+}
+
+func adminSessions(list []imapd.SessionInfo) []admin.Session {
+	out := make([]admin.Session, 0, len(list))
+	for _, i := range list {
+		out = append(out, admin.Session{ID: i.ID, User: i.User, Remote: i.Remote, TLS: i.TLS, Command: i.Verb, Commands: i.Commands,
+			In: i.In, Out: i.Out, Doing: i.State.String(), Since: i.Since, Started: i.Started})
+	}
+	return out
 }

@@ -57,7 +57,8 @@ func (w *worker) delivered(e deliver.DeliveryEvent) {
 }
 
 func (w *worker) lmtpSession(e lmtpd.SessionEvent) {
-	w.metrics.SessionEnd("closed", e.Octets, 0, &e.TimesSpent)
+	w.metrics.SessionEnd("closed", e.Octets, 0)
+	w.metrics.Waits(&e.TimesSpent)
 	w.log.Info("session", "remote", e.Remote, "helo", e.Helo, "messages", e.Messages, "delivered", e.Delivered, "failed", e.Failed,
 		"octets", e.Octets, "ms", ms(e.Duration))
 }

@@ -58,7 +58,7 @@ func (p *program) printView(v admin.View, sessions int) error {
 	}
 	if rows := sessionRows(v, sessions, now); len(rows) > 0 {
 		fmt.Fprintln(p.stdout)
-		head := []string{"USER", "REMOTE", "SERVICE", "PID", "STATE", "MAILBOX", "COMMAND", "DOING", "SINCE", "AGE"}
+		head := []string{"USER", "REMOTE", "SERVICE", "PID", "COMMANDS", "COMMAND", "DOING", "SINCE", "AGE"}
 		if err := p.table(head, rows, nil); err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func sessionRows(v admin.View, limit int, now time.Time) (rows [][]string) {
 		if s.TLS {
 			remote += " tls"
 		}
-		rows = append(rows, []string{dash(s.User), remote, s.Service, strconv.Itoa(s.PID), dash(s.State), dash(s.Mailbox), dash(s.Command),
+		rows = append(rows, []string{dash(s.User), remote, s.Service, strconv.Itoa(s.PID), strconv.FormatInt(s.Commands, 10), dash(s.Command),
 			s.Doing, ago(now, s.Since), ago(now, s.Started)})
 	}
 	return rows

@@ -52,16 +52,17 @@ type Worker struct {
 
 // Session is one connection of a worker.
 type Session struct {
-	Service string    `json:"service"`
-	PID     int       `json:"pid"`
-	ID      string    `json:"id,omitempty"`
-	User    string    `json:"user,omitempty"`
-	Remote  string    `json:"remote"`
-	TLS     bool      `json:"tls"`
-	State   string    `json:"state"`             // in the protocol: "selected"
-	Mailbox string    `json:"mailbox,omitempty"` // that is selected
-	Command string    `json:"command,omitempty"` // that runs, or ran last
-	Doing   string    `json:"doing"`             // what it does or waits for: "store read", "client not reading"
-	Since   time.Time `json:"since"`             // of Doing
-	Started time.Time `json:"started"`
+	Service  string    `json:"service"`
+	PID      int       `json:"pid"`
+	ID       uint64    `json:"id"` // within the process
+	User     string    `json:"user,omitempty"`
+	Remote   string    `json:"remote"`
+	TLS      bool      `json:"tls"`
+	Command  string    `json:"command,omitempty"` // that runs, or ran last
+	Commands int64     `json:"commands"`
+	In       int64     `json:"in"` // octets
+	Out      int64     `json:"out"`
+	Doing    string    `json:"doing"` // what it does or waits for: "store read", "client not reading"
+	Since    time.Time `json:"since"` // of Doing
+	Started  time.Time `json:"started"`
 }

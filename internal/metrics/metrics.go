@@ -63,7 +63,7 @@ func New() *Set {
 	s.outcomes = counter("constance_imap_commands_total", "Commands by tagged answer.", "command", "outcome")
 	s.deliveries = histogram("constance_delivery_seconds", "Delivery to one recipient, by outcome (ok or the kind of error).", "outcome")
 	s.rejected = counter("constance_rejected_recipients_total", "Recipients refused before the message came, by kind of error.", "reason")
-	s.waits = counter("constance_session_wait_seconds_total", "What sessions that ended spent their time on.", "state")
+	s.waits = counter("constance_wait_seconds_total", "What commands (IMAP) and sessions (LMTP) spent their time on.", "state")
 	s.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -89,11 +89,15 @@ func (s *Set) Counter(name, help string, read func() float64) {
 	s.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, read))
 }
 
-// SessionEnd counts a session that ended with what it did.
-func (s *Set) SessionEnd(end string, in, out int64, spent *wait.Times) {
+// SessionEnd counts a session that ended, and its octets.
+func (s *Set) SessionEnd(end string, in, out int64) {
 	s.sessions.WithLabelValues(end).Inc()
 	s.octets.WithLabelValues(string(In)).Add(float64(in))
 	s.octets.WithLabelValues(string(Out)).Add(float64(out))
+}
+
+// Waits counts what time was spent on.
+func (s *Set) Waits(spent *wait.Times) {
 	for state, d := range spent {
 		if d > 0 {
 			s.waits.WithLabelValues(wait.State(state).String()).Add(d.Seconds())

@@ -35,8 +35,10 @@ func TestSet(t *testing.T) {
 	s := New()
 	var spent wait.Times
 	spent[wait.StoreRead] = 1500 * time.Millisecond
-	s.SessionEnd("logout", 100, 2000, &spent)
-	s.SessionEnd("logout", 1, 2, &spent)
+	s.SessionEnd("logout", 100, 2000)
+	s.SessionEnd("logout", 1, 2)
+	s.Waits(&spent)
+	s.Waits(&spent)
 	s.Command("FETCH", "OK", 3*time.Millisecond)
 	s.Command("FETCH", "NO", time.Second)
 	s.Login("ok")
@@ -48,7 +50,7 @@ func TestSet(t *testing.T) {
 		`constance_sessions_total{end="logout"} 2`,
 		`constance_session_octets_total{direction="in"} 101`,
 		`constance_session_octets_total{direction="out"} 2002`,
-		`constance_session_wait_seconds_total{state="store read"} 3`,
+		`constance_wait_seconds_total{state="store read"} 3`,
 		`constance_imap_command_seconds_bucket{command="FETCH",le="0.005"} 1`,
 		`constance_imap_command_seconds_count{command="FETCH"} 2`,
 		`constance_imap_commands_total{command="FETCH",outcome="NO"} 1`,
