@@ -18,6 +18,9 @@ const (
 func (w *World) settle() error {
 	w.calm = true
 	defer func() { w.calm = false }()
+	if err := w.believe(); err != nil {
+		return err
+	}
 	w.now = w.high // whatever the clock did before, it goes on from here
 	for _, p := range w.order {
 		p.hangs, p.deaf = false, false
@@ -97,6 +100,33 @@ func uint31(n int) int {
 		return 1 << 30
 	}
 	return n
+}
+
+// believe delivers what is on its way and then compares each worker's class with what it does: no message of those whose
+// messages all arrived may have been overlooked.
+func (w *World) believe() error {
+	for {
+		before := len(w.todo)
+		for _, p := range w.order {
+			before += len(p.events)
+		}
+		if before == 0 {
+			break
+		}
+		if err := w.deliver(); err != nil {
+			return err
+		}
+	}
+	views, _ := w.s.View()
+	for _, v := range views {
+		for _, c := range v.Children {
+			p := w.procs[c.ID]
+			if p != nil && running(p) && p.truthful && c.Class != core.Draining && (c.Class == core.Busy) != p.busy {
+				return fmt.Errorf("service %s: child %d is believed %v, and busy is %v", v.Service.Name, c.ID, c.Class, p.busy)
+			}
+		}
+	}
+	return nil
 }
 
 // compare: the count of workers by core is the count by the world.
