@@ -10,22 +10,13 @@ import (
 // It takes time in proportion to name times pattern, whatever the wildcards are. RFC 9051 section 6.3.9.
 type matcher struct {
 	pattern string
-	inbox   string // the pattern as it is for INBOX, which knows no case: in capitals as far as its first level goes
 	now     []bool // now[i]: pattern[:i] matches what was looked at
 }
 
 // newMatcher is a matcher for a reference and a pattern: the one is put before the other. RFC 9051 section 6.3.9.
 func newMatcher(reference, pattern string) *matcher {
 	p := collapse(reference + pattern)
-	first, rest, deeper := strings.Cut(p, "/")
-	m := &matcher{pattern: p, inbox: strings.ToUpper(first), now: make([]bool, len(p)+1)}
-	if deeper {
-		m.inbox += "/" + rest
-	}
-	if len(m.inbox) != len(p) { // letters whose capitals are longer are not in INBOX
-		m.inbox = p
-	}
-	return m
+	return &matcher{pattern: p, now: make([]bool, min(len(p), maxPattern)+1)}
 }
 
 // collapse makes runs of wildcards one: "%*%" is "*".
@@ -51,27 +42,30 @@ func collapse(p string) string {
 	return b.String()
 }
 
-// match tells whether the name matches.
+// maxPattern bounds the patterns that can match: no name is that long.
+const maxPattern = 2*mail.MaxNameLen + 1
+
+// match tells whether the name matches. INBOX, also as the first level of a name, matches in any case.
 func (m *matcher) match(name string) bool {
-	p := m.pattern
+	p, anyCase := m.pattern, 0
 	if name == mail.Inbox || strings.HasPrefix(name, mail.Inbox+"/") {
-		p = m.inbox
+		anyCase = len(mail.Inbox)
 	}
 	switch {
+	case len(p) > maxPattern:
+		return false
 	case p == "*":
 		return true
 	case p == "%":
 		return strings.IndexByte(name, mail.Separator) < 0
 	case !strings.ContainsAny(p, "*%"):
-		return p == name
-	case len(p) > 2*mail.MaxNameLen:
-		return false
+		return len(p) == len(name) && strings.EqualFold(p[:anyCase], name[:anyCase]) && p[anyCase:] == name[anyCase:]
 	}
-	return m.simulate(p, name)
+	return m.simulate(p, name, anyCase)
 }
 
-// simulate follows all ways to match at the same time.
-func (m *matcher) simulate(p, name string) bool {
+// simulate follows all ways to match at the same time. The case of the first anyCase octets of name does not matter.
+func (m *matcher) simulate(p, name string, anyCase int) bool {
 	now := m.now
 	clear(now)
 	now[0] = true
@@ -90,7 +84,7 @@ func (m *matcher) simulate(p, name string) bool {
 			case '%':
 				now[j+1] = was && c != mail.Separator || now[j]
 			default:
-				now[j+1] = left && p[j] == c
+				now[j+1] = left && (p[j] == c || i < anyCase && p[j] == c|0x20)
 			}
 			left = was
 		}

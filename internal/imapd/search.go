@@ -191,6 +191,17 @@ func decodeTexts(k *imap.SearchKey, charset string) bool {
 
 // search is SEARCH and UID SEARCH. RFC 9051 section 6.4.4.
 func (s *session) search(ctx context.Context, c *imap.Search) error {
+	if c.Return&imap.ReturnSave == 0 {
+		return s.searchMailbox(ctx, c, nil)
+	}
+	var found mail.UIDSet // "$" is empty after a NO: RFC 5182 section 2.1
+	err := s.searchMailbox(ctx, c, &found)
+	s.sel.saved = found
+	return err
+}
+
+// searchMailbox answers a search, and notes the result in save unless that is nil.
+func (s *session) searchMailbox(ctx context.Context, c *imap.Search, save *mail.UIDSet) error {
 	if _, known := message.Charset(c.Charset); c.Charset != "" && !known || !decodeTexts(&c.Key, c.Charset) {
 		return refuse(imap.CodeBadCharset, "this charset is not supported")
 	}
@@ -204,15 +215,11 @@ func (s *session) search(ctx context.Context, c *imap.Search) error {
 	}
 	q := searcher{acct: s.acct, sel: s.sel, snap: snap, now: time.Now()}
 	q.key = q.compile(&c.Key)
-	err = q.run(ctx)
-	if c.Return&imap.ReturnSave != 0 {
-		s.sel.saved = nil // also if it failed: RFC 5182 section 2.1
-	}
-	if err != nil {
+	if err = q.run(ctx); err != nil {
 		return err
 	}
-	if c.Return&imap.ReturnSave != 0 {
-		s.sel.saved = q.savedResult(c.Return)
+	if save != nil {
+		*save = q.savedResult(c.Return)
 	}
 	if c.Extended && c.Return == imap.ReturnSave {
 		return nil // nothing is answered: RFC 5182 section 2.1
