@@ -138,7 +138,7 @@ func (q *searcher) compileHeader(c *criterion, k *imap.SearchKey) {
 	c.field = k.Field
 	if message.Cached([]string{k.Field}) {
 		c.test = (*criterion).inCached
-		q.want |= mail.ColHeaders
+		q.want |= mail.ColHeaders | mail.ColParts // where the fields were too many to be kept
 		return
 	}
 	c.test = (*criterion).inHeader
