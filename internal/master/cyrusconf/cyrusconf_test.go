@@ -1,0 +1,137 @@
+package cyrusconf
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const good = `
+# a comment
+START {
+  recover cmd="/bin/true -r"
+}
+Services { ignored
+  imap cmd="/bin/true -U 30" listen="127.0.0.1:143" prefork=1 maxchild=10k prefork=7
+  lmtp cmd="/bin/true" listen="/run/lmtp" maxfds=99 babysit=yes colour=red
+}
+SERVICES {
+  none cmd=/bin/true listen="[::1]:110" proto=tcp6 maxforkrate=3 maxchild=-1
+}
+EVENTS {
+  often cmd="/bin/true" period=5
+}
+DAEMON {
+  idled cmd="/bin/true"
+}
+`
+
+func TestConfig(t *testing.T) {
+	f, err := Parse("c", good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, warnings, err := f.Config(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Start) != 1 || len(c.Services) != 4 || len(c.Events) != 1 || c.Events[0].Period != 5*time.Minute {
+		t.Fatalf("%+v", c)
+	}
+	imap, lmtp, none, idled := c.Services[0], c.Services[1], c.Services[2], c.Services[3]
+	if imap.Prefork != 1 || imap.MaxChild != 10 || len(imap.Argv) != 3 || imap.Listen[0] != "127.0.0.1:143" {
+		t.Errorf("%+v", imap)
+	}
+	if !lmtp.Babysit || lmtp.MaxFDs != 99 || none.MaxForkRate != 3 || none.MaxChild != 0 || !idled.Daemon {
+		t.Errorf("%+v %+v %+v", lmtp, none, idled)
+	}
+	var all []string
+	for _, w := range warnings {
+		all = append(all, w.String())
+	}
+	for _, want := range []string{`c:6:11: "ignored"`, "c:7:76: prefork= again", `"k" after the number`, `unknown key "colour"`} {
+		if !strings.Contains(strings.Join(all, "\n"), want) {
+			t.Errorf("no warning %q in %q", want, all)
+		}
+	}
+}
+
+// P34, P35: verdicts, with their places.
+func TestFaults(t *testing.T) {
+	in := func(s string) string { return "SERVICES {\n" + s + "\n}\n" }
+	svc := `a cmd="/bin/true" listen="143"`
+	for _, c := range []struct{ name, text, want string }{
+		{"comment in quotes", in(`a cmd="x #y" listen="1"`), `:2:7: missing " on line 2`},
+		{"brace after entry", in(svc + " }"), "bad character '}' in argument on line 2"},
+		{"name with _", in("a_b cmd=x"), "bad character '_' in name on line 2"},
+		{"blank before =", in("a cmd =x"), "bad character ' ' in argument"},
+		{"65 arguments", in("a" + strings.Repeat(" k=1", 65)), "too many arguments on line 2"},
+		{"64 arguments", in(svc + strings.Repeat(" k=1", 62)), ""},
+		{"lower-case section", "services {\n nonsense!\n}\n", ""},
+		{"brace on the next line", "SERVICES\n{\n a_b\n}\n", ""},
+		{"no listen", in("a cmd=/bin/true"), "unable to find command or port for service 'a'"},
+		{"no cmd", in("a listen=1"), "unable to find command or port for service 'a'"},
+		{"no executable", in("a cmd=/nonexistent listen=1"), "cannot find executable"},
+		{"double name", in(svc + "\n" + svc), "c:3:1: multiple entries for service 'a'"},
+		{"port above 65535", in(`a cmd=/bin/true listen=99999`), "invalid port"},
+		{"address without port", in(`a cmd=/bin/true listen="[127.0.0.1]"`), "an address without a port"},
+		{"bare address", in(`a cmd=/bin/true listen=127.0.0.1`), "an address without a port"},
+		{"no host", in(`a cmd=/bin/true listen=":143"`), "no host"},
+		{"proto", in(svc + " proto=TCP"), "invalid proto 'TCP'"},
+		{"unix path", in(`a cmd=/bin/true listen=/` + strings.Repeat("x", 107)), "too long"},
+		{"at", "EVENTS {\n e cmd=/bin/true at=0400\n}\n", "c:2:18: at= is not supported yet"},
+		{"wait", "DAEMON {\n d cmd=/bin/true wait=y\n}\n", "wait= is not supported yet"},
+		{"long line", in("a " + strings.Repeat("x", 5000)), "line longer"},
+		{"CRLF", strings.ReplaceAll(in(svc), "\n", "\r\n"), ""},
+	} {
+		f, err := Parse("c", c.text)
+		if err == nil {
+			_, _, err = f.Config(nil)
+		}
+		var e *Error
+		switch {
+		case err == nil && c.want != "":
+			t.Errorf("%s: accepted", c.name)
+		case err != nil && (c.want == "" || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		case err != nil && (!errors.As(err, &e) || e.Pos.Line == 0):
+			t.Errorf("%s: no place in %v", c.name, err)
+		}
+	}
+}
+
+func TestLoad(t *testing.T) {
+	if _, _, err := Load("/nonexistent", nil); err == nil || !strings.Contains(err.Error(), "can't open configuration file") {
+		t.Error(err)
+	}
+	name := filepath.Join(t.TempDir(), "c")
+	os.WriteFile(name, []byte("SERVICES {\n a cmd=\"true x\" listen=1\n}\n"), 0o600)
+	c, _, err := Load(name, Dirs("/nonexistent", "/bin"))
+	if err != nil || c.Services[0].Path != "/bin/true" || c.Services[0].Argv[0] != "true" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestImapd(t *testing.T) {
+	o := ParseImapd("# no\nconfigdirectory: /var/lib/imap\nQosMarking: af31\ndebug: yes\nbad line\nx y: z\n")
+	if o["configdirectory"] != "/var/lib/imap" || !o.Switch("debug") || o.Switch("none") || len(o) != 3 {
+		t.Errorf("%v", o)
+	}
+	for v, want := range map[string]int{"": 0, "ef": 184, "cs5": 160, "af31": 104, "af99": 0, "cs9": 0, "x": 0} {
+		if got := (Imapd{"qosmarking": v}).TOS(); got != want {
+			t.Errorf("qosmarking %q: %d, want %d", v, got, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(good)
+	f.Fuzz(func(t *testing.T, text string) {
+		if file, err := Parse("c", text); err == nil {
+			file.Config(nil) //nolint:errcheck // it must not crash
+		}
+	})
+}
