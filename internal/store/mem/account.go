@@ -29,8 +29,9 @@ type account struct {
 // newAccount has INBOX and the mailboxes of o.
 func newAccount(o mail.Options) (*account, error) {
 	a := &account{
-		modSeq: 1, boxes: make(map[mail.MailboxID]*box), names: make(map[string]*box), subscribed: make(map[string]bool),
-		contents: make(map[mail.ContentID]*content), threads: make(map[string]*threadRef),
+		modSeq: 1, boxes: make(map[mail.MailboxID]*box), names: make(map[string]*box),
+		subscribed: make(map[string]bool),
+		contents:   make(map[mail.ContentID]*content), threads: make(map[string]*threadRef),
 		usage: mail.Usage{StorageLimit: o.StorageLimit, MessagesLimit: o.MessagesLimit},
 	}
 	for _, n := range slices.Insert(slices.Clone(o.Mailboxes), 0, mail.NewMailbox{Name: mail.Inbox}) {
@@ -101,7 +102,8 @@ func (h *handle) SetQuota(ctx context.Context, storage, messages int64) error {
 // room refuses what would take the use over a limit.
 func (a *account) room(op string, messages, octets int64) error {
 	u := &a.usage
-	if u.StorageLimit > 0 && u.Storage+octets > u.StorageLimit || u.MessagesLimit > 0 && u.Messages+messages > u.MessagesLimit {
+	if u.StorageLimit > 0 && u.Storage+octets > u.StorageLimit ||
+		u.MessagesLimit > 0 && u.Messages+messages > u.MessagesLimit {
 		return refuse(op, mail.OverQuota, "")
 	}
 	return nil

@@ -7,7 +7,8 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// box is a mailbox. Pages and everything that the Mailbox points to are replaced, never changed: snapshots share them.
+// box is a mailbox. Pages and everything that the Mailbox points to are replaced, never changed: snapshots share
+// them.
 type box struct {
 	mail.Mailbox // but Subscribed, see account.mailbox
 	pages        []*mail.Page

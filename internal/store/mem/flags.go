@@ -177,7 +177,9 @@ func applied(op mail.FlagOp, old, set mail.FlagSet) mail.FlagSet {
 }
 
 // Expunge implements mail.Messages.
-func (h *handle) Expunge(ctx context.Context, mailbox mail.MailboxID, uids mail.UIDSet) (mail.UIDSet, mail.ModSeq, error) {
+func (h *handle) Expunge(
+	ctx context.Context, mailbox mail.MailboxID, uids mail.UIDSet,
+) (mail.UIDSet, mail.ModSeq, error) {
 	a, err := h.enter(ctx, "expunge")
 	if err != nil {
 		return nil, 0, err

@@ -106,7 +106,8 @@ func cleanUses(uses []mail.SpecialUse) ([]mail.SpecialUse, error) {
 // giveUses makes b the one mailbox with these uses.
 func (a *account) giveUses(b *box, uses []mail.SpecialUse) {
 	for _, other := range a.boxes {
-		kept := slices.DeleteFunc(slices.Clone(other.Uses), func(u mail.SpecialUse) bool { return slices.Contains(uses, u) })
+		kept := slices.DeleteFunc(slices.Clone(other.Uses),
+			func(u mail.SpecialUse) bool { return slices.Contains(uses, u) })
 		if len(kept) != len(other.Uses) {
 			other.Uses = kept
 		}

@@ -208,12 +208,16 @@ func (a *account) transfer(t *transfer, move bool) mail.Copied {
 }
 
 // Copy implements mail.Messages.
-func (h *handle) Copy(ctx context.Context, from mail.MailboxID, uids mail.UIDSet, to mail.MailboxID) (mail.Copied, error) {
+func (h *handle) Copy(
+	ctx context.Context, from mail.MailboxID, uids mail.UIDSet, to mail.MailboxID,
+) (mail.Copied, error) {
 	return h.copy(ctx, from, uids, to, false)
 }
 
 // Move implements mail.Messages.
-func (h *handle) Move(ctx context.Context, from mail.MailboxID, uids mail.UIDSet, to mail.MailboxID) (mail.Copied, error) {
+func (h *handle) Move(
+	ctx context.Context, from mail.MailboxID, uids mail.UIDSet, to mail.MailboxID,
+) (mail.Copied, error) {
 	return h.copy(ctx, from, uids, to, true)
 }
 

@@ -67,7 +67,8 @@ func (a *account) verifyBox(b *box, refs map[mail.ContentID]int) []mail.Problem 
 			}
 		}
 	}
-	if found.Messages != b.Messages || found.Unseen != b.Unseen || found.Deleted != b.Deleted || found.Size != b.Size {
+	if found.Messages != b.Messages || found.Unseen != b.Unseen || found.Deleted != b.Deleted ||
+		found.Size != b.Size {
 		out = append(out, mail.Problem{Mailbox: b.Name, Text: "wrong counters"})
 	}
 	return out

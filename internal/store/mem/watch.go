@@ -6,7 +6,8 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// watcher calls wake from a goroutine of its own, so that a caller of the store who holds a lock that wake takes too is safe.
+// watcher calls wake from a goroutine of its own, so that a caller of the store who holds a lock that wake takes
+// too is safe.
 type watcher struct {
 	store *store
 	id    mail.AccountID

@@ -18,7 +18,8 @@ var storeCases = []testCase{
 		if got := e.names(); !slices.Equal(got, want) {
 			e.Errorf("got %q, want %q", got, want)
 		}
-		for name, id := range map[string]mail.MailboxID{"INBOX": 1, "Drafts": 2, "Sent": 3, "Archive": 4, "Archive/Old": 5, "Trash": 6} {
+		for name, id := range map[string]mail.MailboxID{"INBOX": 1, "Drafts": 2, "Sent": 3, "Archive": 4,
+			"Archive/Old": 5, "Trash": 6} {
 			m := e.box(name)
 			if m.ID != id || m.UIDNext != 1 || m.HighestMod != 1 || m.Subscribed != (id <= 3) {
 				e.Errorf("%+v", m)
@@ -112,7 +113,8 @@ var storeCases = []testCase{
 		_, app := e.acc.Append(ctx, id, []mail.NewMessage{m})
 		_, flags := e.acc.SetFlags(ctx, id, mail.FlagChange{UIDs: mail.SetOf(1), Flags: []mail.Flag{mail.Seen}})
 		_, cp := e.acc.Copy(ctx, id, mail.SetOf(1), id)
-		for i, err := range []error{create, app, flags, cp, e.acc.Subscribe(ctx, "x", true), e.acc.DeleteMailbox(ctx, "Sent")} {
+		for i, err := range []error{create, app, flags, cp, e.acc.Subscribe(ctx, "x", true),
+			e.acc.DeleteMailbox(ctx, "Sent")} {
 			if !errors.Is(err, context.Canceled) {
 				e.Errorf("call %d: %v", i, err)
 			}
@@ -193,7 +195,9 @@ var accountCases = []testCase{
 		}
 	}},
 	{"Watch has wake called after a change by this store", func(e *env) { watchCase(e, e.store.Account("alice")) }},
-	{"Watch has wake called after a change by another process", func(e *env) { watchCase(e, e.second().Account("alice")) }},
+	{"Watch has wake called after a change by another process", func(e *env) {
+		watchCase(e, e.second().Account("alice"))
+	}},
 	{"stop of Watch returns when wake no longer runs", func(e *env) {
 		var running bool // the race detector looks at it
 		stop := e.acc.Watch(func() { running = !running })

@@ -61,7 +61,8 @@ func (e *bench) fill(first, n int) {
 	msgs := make([]mail.NewMessage, n)
 	for i := range msgs {
 		var err error
-		msgs[i], err = Upload(e.ctx, e.acc, Message{Seed: uint64(first + i), Size: 700, ID: first + i + 1, Parent: (first + i) &^ 7}.Octets())
+		msgs[i], err = Upload(e.ctx, e.acc, Message{Seed: uint64(first + i), Size: 700, ID: first + i + 1,
+			Parent: (first + i) &^ 7}.Octets())
 		e.ok(err)
 	}
 	_, err := e.acc.Append(e.ctx, 1, msgs)
@@ -166,7 +167,8 @@ func benchExpunge(e *bench) {
 		e.ok(err)
 		_, err = e.acc.Copy(e.ctx, 1, rangeOf(1, 20_000), m.ID)
 		e.ok(err)
-		_, err = e.acc.SetFlags(e.ctx, m.ID, mail.FlagChange{UIDs: half, Op: mail.AddFlags, Flags: []mail.Flag{mail.Deleted}})
+		_, err = e.acc.SetFlags(e.ctx, m.ID, mail.FlagChange{UIDs: half, Op: mail.AddFlags,
+			Flags: []mail.Flag{mail.Deleted}})
 		e.ok(err)
 		e.StartTimer()
 		_, _, err = e.acc.Expunge(e.ctx, m.ID, nil)

@@ -8,8 +8,8 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// CheckAccount checks what is always true of an account: counters that can be recomputed are right, pages are well formed,
-// Verify finds nothing. Nobody may change the account meanwhile.
+// CheckAccount checks what is always true of an account: counters that can be recomputed are right, pages are well
+// formed, Verify finds nothing. Nobody may change the account meanwhile.
 func CheckAccount(ctx context.Context, a mail.Account) error {
 	list, err := a.Mailboxes(ctx)
 	if err != nil {
@@ -49,7 +49,9 @@ func CheckAccount(ctx context.Context, a mail.Account) error {
 
 func verify(ctx context.Context, a mail.Account) error {
 	var found error
-	err := a.Verify(ctx, func(p mail.Problem) { found = fmt.Errorf("verify: %s UID %d: %s", p.Mailbox, p.UID, p.Text) })
+	err := a.Verify(ctx, func(p mail.Problem) {
+		found = fmt.Errorf("verify: %s UID %d: %s", p.Mailbox, p.UID, p.Text)
+	})
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
@@ -92,7 +94,8 @@ func checkSnapshot(s *mail.Snapshot, top mail.ModSeq) error {
 			m.Messages, m.Unseen, m.Deleted, m.Size, messages, unseen, deleted, size)
 	}
 	if last >= m.UIDNext || m.HighestMod < 1 || m.HighestMod > top || m.UIDValidity == 0 {
-		return fmt.Errorf("UID %d, UIDNEXT %d, ModSeq %d of %d, UIDVALIDITY %d", last, m.UIDNext, m.HighestMod, top, m.UIDValidity)
+		return fmt.Errorf("UID %d, UIDNEXT %d, ModSeq %d of %d, UIDVALIDITY %d", last, m.UIDNext, m.HighestMod,
+			top, m.UIDValidity)
 	}
 	return nil
 }
@@ -110,7 +113,8 @@ func checkPage(p *mail.Page, last mail.UID, known mail.FlagSet) error {
 	highest := mail.ModSeq(0)
 	for i, u := range p.UIDs {
 		if u <= last || u/mail.PageSize != p.UIDs[0]/mail.PageSize || p.ModSeqs[i] == 0 || p.Contents[i] == 0 {
-			return fmt.Errorf("row %d: UID %d after %d, ModSeq %d, content %d", i, u, last, p.ModSeqs[i], p.Contents[i])
+			return fmt.Errorf("row %d: UID %d after %d, ModSeq %d, content %d", i, u, last, p.ModSeqs[i],
+				p.Contents[i])
 		}
 		if p.Flags[i]&^known != 0 {
 			return fmt.Errorf("UID %d has flags %b without names", u, p.Flags[i]&^known)
@@ -128,7 +132,8 @@ func checksum(p *mail.Page) uint64 {
 	h := fnv.New64a()
 	var b []byte
 	put := func(n uint64) {
-		b = append(b[:0], byte(n), byte(n>>8), byte(n>>16), byte(n>>24), byte(n>>32), byte(n>>40), byte(n>>48), byte(n>>56))
+		b = append(b[:0], byte(n), byte(n>>8), byte(n>>16), byte(n>>24), byte(n>>32), byte(n>>40), byte(n>>48),
+			byte(n>>56))
 		_, _ = h.Write(b) // never fails
 	}
 	put(uint64(p.Highest))

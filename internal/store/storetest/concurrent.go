@@ -11,7 +11,8 @@ import (
 var concurrentCases = []testCase{
 	{"handles and processes append at a time and every message is there once", func(e *env) {
 		const each = 25
-		accounts := []mail.Account{e.acc, e.store.Account("alice"), e.second().Account("alice"), e.second().Account("alice")}
+		accounts := []mail.Account{e.acc, e.store.Account("alice"), e.second().Account("alice"),
+			e.second().Account("alice")}
 		var mu sync.Mutex
 		uids := make(map[mail.UID]string)
 		modSeqs := make(map[mail.ModSeq]bool)
@@ -52,7 +53,8 @@ var concurrentCases = []testCase{
 		accounts := []mail.Account{e.acc, e.store.Account("alice"), e.second().Account("alice")}
 		run(e, accounts, func(worker int, a mail.Account) error {
 			for u := mail.UID(worker + 1); u <= 200; u += mail.UID(len(accounts)) {
-				c := mail.FlagChange{UIDs: mail.SetOf(u), Op: mail.AddFlags, Flags: []mail.Flag{mail.Seen, mail.Flag(fmt.Sprint("w", worker))}}
+				flags := []mail.Flag{mail.Seen, mail.Flag(fmt.Sprint("w", worker))}
+				c := mail.FlagChange{UIDs: mail.SetOf(u), Op: mail.AddFlags, Flags: flags}
 				if done, err := a.SetFlags(e.ctx, 1, c); err != nil || done.Changed.Len() != 1 {
 					return fmt.Errorf("%+v: %w", done, err)
 				}
@@ -68,9 +70,11 @@ var concurrentCases = []testCase{
 		since := e.modSeq()
 		var mu sync.Mutex
 		won := 0
-		run(e, []mail.Account{e.acc, e.store.Account("alice"), e.second().Account("alice")}, func(worker int, a mail.Account) error {
+		accounts := []mail.Account{e.acc, e.store.Account("alice"), e.second().Account("alice")}
+		run(e, accounts, func(worker int, a mail.Account) error {
 			done, err := a.SetFlags(e.ctx, 1, mail.FlagChange{
-				UIDs: mail.SetOf(1), Flags: []mail.Flag{mail.Flag(fmt.Sprint("w", worker))}, Conditional: true, UnchangedSince: since,
+				UIDs: mail.SetOf(1), Flags: []mail.Flag{mail.Flag(fmt.Sprint("w", worker))}, Conditional: true,
+				UnchangedSince: since,
 			})
 			mu.Lock()
 			won += done.Changed.Len()
@@ -85,7 +89,8 @@ var concurrentCases = []testCase{
 	{"of two who create the same mailbox one is told that it exists", func(e *env) {
 		var mu sync.Mutex
 		made := 0
-		run(e, []mail.Account{e.acc, e.store.Account("alice"), e.second().Account("alice")}, func(_ int, a mail.Account) error {
+		accounts := []mail.Account{e.acc, e.store.Account("alice"), e.second().Account("alice")}
+		run(e, accounts, func(_ int, a mail.Account) error {
 			for i := range 10 {
 				_, err := a.CreateMailbox(e.ctx, fmt.Sprintf("x%d/y", i), nil)
 				if err != nil && mail.KindOf(err) != mail.Exists {
@@ -135,8 +140,8 @@ func run(e *env, accounts []mail.Account, f func(worker int, a mail.Account) err
 	e.ok(errors.Join(errs...))
 }
 
-// readersCase moves all messages to and fro while others look: at each moment all are in one of the mailboxes, whole and well
-// counted.
+// readersCase moves all messages to and fro while others look: at each moment all are in one of the mailboxes,
+// whole and well counted.
 func readersCase(e *env) {
 	const messages = 300
 	e.add(1, messages, mail.Seen)

@@ -16,12 +16,14 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// crashDir is the environment variable that makes a test a child of Crash: the store's directory, a colon, the child's number.
+// crashDir is the environment variable that makes a test a child of Crash: the store's directory, a colon, the
+// child's number.
 const crashDir = "CONSTANCE_CRASH_DIR"
 
-// Crash kills processes that use one account of the store (kill -9) in the middle of their work, several times over, and
-// checks after each round that every change that was acknowledged is there exactly once, with identical octets, that those
-// that were not are there whole or not at all, that whoever was not killed goes on, and that Verify finds nothing.
+// Crash kills processes that use one account of the store (kill -9) in the middle of their work, several times
+// over, and checks after each round that every change that was acknowledged is there exactly once, with identical
+// octets, that those that were not are there whole or not at all, that whoever was not killed goes on, and that
+// Verify finds nothing.
 //
 // The processes are the test binary run again for the calling test only, which therefore must do nothing before this
 // call that is not wanted in each of them. CONSTANCE_CRASHES is the number of rounds.
@@ -34,14 +36,16 @@ func Crash(t *testing.T, open Open) {
 		t.Skip("kills processes for some seconds")
 	}
 	rounds, seed := envNumber(t, "CONSTANCE_CRASHES", 4), envNumber(t, "CONSTANCE_SEED", 1)
-	c := &crash{t: t, open: open, dir: t.TempDir(), r: rand.New(rand.NewPCG(uint64(seed), 3)), states: make(map[int]crashState)}
+	c := &crash{t: t, open: open, dir: t.TempDir(), r: rand.New(rand.NewPCG(uint64(seed), 3)),
+		states: make(map[int]crashState)}
 	c.sizes = make(map[uint64]int)
 	c.uids = make(map[mail.UID]uint64)
 	c.prepare()
 	for range rounds {
 		c.round()
 	}
-	t.Logf("%d processes killed, %d operations acknowledged, %d in doubt there, %d not", c.next, c.acknowledged, c.whole, c.absent)
+	t.Logf("%d processes killed, %d operations acknowledged, %d in doubt there, %d not", c.next, c.acknowledged,
+		c.whole, c.absent)
 }
 
 // crash is the parent.
@@ -111,7 +115,8 @@ func (c *crash) round() {
 	c.check(children)
 }
 
-// moment lets the children go on for up to 3 ms, so that one is killed anywhere in an operation, not only where it reports.
+// moment lets the children go on for up to 3 ms, so that one is killed anywhere in an operation, not only where it
+// reports.
 func (c *crash) moment(reports <-chan report) {
 	over := time.After(time.Duration(c.r.Int64N(int64(3 * time.Millisecond))))
 	for {

@@ -131,7 +131,8 @@ func crashChild(t *testing.T, open Open, spec string) {
 	}
 	s := open(t, spec[:i])
 	w := &worker{
-		t: t, number: number, a: s.Account("alice"), out: os.NewFile(3, "reports"), r: rand.New(rand.NewPCG(number, 5)),
+		t: t, number: number, a: s.Account("alice"), out: os.NewFile(3, "reports"),
+		r:     rand.New(rand.NewPCG(number, 5)),
 		state: make(crashState), uids: make(map[uint64]mail.UID),
 	}
 	err = w.work()
@@ -173,12 +174,14 @@ func (w *worker) write(o *crashOp) error {
 
 // choose is a random operation on the child's own messages.
 func (w *worker) choose() *crashOp {
-	there := slices.DeleteFunc(slices.Sorted(maps.Keys(w.state)), func(s uint64) bool { return w.state[s].inbox == 0 })
+	there := slices.DeleteFunc(slices.Sorted(maps.Keys(w.state)),
+		func(s uint64) bool { return w.state[s].inbox == 0 })
 	kind := pick(w.r, []string{"append", "append", "append", "flags", "flags", "copy", "move", "expunge", "purge"})
 	if len(there) < 4 {
 		kind = "append"
 	}
-	o := &crashOp{Kind: kind, Flags: pick(w.r, []string{`\Seen`, "", `\Answered work`, fmt.Sprintf("%s w%d", mail.Deleted, w.number%7)})}
+	flags := []string{`\Seen`, "", `\Answered work`, fmt.Sprintf(`\Deleted w%d`, w.number%7)}
+	o := &crashOp{Kind: kind, Flags: pick(w.r, flags)}
 	switch kind {
 	case "purge":
 		return o
@@ -190,7 +193,9 @@ func (w *worker) choose() *crashOp {
 		}
 		return o
 	case "expunge":
-		there = slices.DeleteFunc(there, func(s uint64) bool { return !strings.Contains(w.state[s].flags, string(mail.Deleted)) })
+		there = slices.DeleteFunc(there, func(s uint64) bool {
+			return !strings.Contains(w.state[s].flags, string(mail.Deleted))
+		})
 	}
 	w.r.Shuffle(len(there), func(i, j int) { there[i], there[j] = there[j], there[i] })
 	o.Seeds = slices.Sorted(slices.Values(there[:min(len(there), 1+w.r.IntN(5))]))

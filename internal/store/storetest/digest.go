@@ -43,7 +43,8 @@ func diffDigest(got, want *mail.Digest, columns mail.Columns) string {
 		return fmt.Sprintf("keys %+v, want %+v", got.Keys, want.Keys)
 	}
 	if got.MessageID != want.MessageID || !slices.Equal(got.References, want.References) {
-		return fmt.Sprintf("message id %q, references %q, want %q, %q", got.MessageID, got.References, want.MessageID, want.References)
+		return fmt.Sprintf("message id %q, references %q, want %q, %q", got.MessageID, got.References,
+			want.MessageID, want.References)
 	}
 	return ""
 }

@@ -28,14 +28,16 @@ var flagCases = []testCase{
 		} {
 			before := e.modSeq()
 			done := e.setFlags(1, mail.FlagChange{UIDs: mail.SetOf(1), Op: c.op, Flags: c.flags})
-			if done.Changed.String() != "1" || done.Failed != nil || done.ModSeq != before+1 || e.box("INBOX").HighestMod != before+1 {
+			if done.Changed.String() != "1" || done.Failed != nil || done.ModSeq != before+1 ||
+				e.box("INBOX").HighestMod != before+1 {
 				e.Errorf("%d: %+v", i, done)
 			}
 			if got := e.flags(1, 1); !slices.Equal(got, c.want) {
 				e.Errorf("%d: %q, want %q", i, got, c.want)
 			}
 		}
-		if m := e.box("INBOX"); m.Unseen != 1 || m.Deleted != 1 || !slices.Equal(m.Keywords, []mail.Flag{"a", "b", "c"}) {
+		m := e.box("INBOX")
+		if m.Unseen != 1 || m.Deleted != 1 || !slices.Equal(m.Keywords, []mail.Flag{"a", "b", "c"}) {
 			e.Errorf("%+v", m)
 		}
 	}},
@@ -60,14 +62,16 @@ var flagCases = []testCase{
 	{"SetFlags with UnchangedSince leaves alone what was changed since", func(e *env) {
 		e.add(1, 3)
 		e.addFlags(1, mail.SetOf(2), mail.Seen)
-		change := mail.FlagChange{UIDs: rangeOf(1, 9), Op: mail.AddFlags, Flags: []mail.Flag{mail.Seen}, Conditional: true, UnchangedSince: 2}
+		change := mail.FlagChange{UIDs: rangeOf(1, 9), Op: mail.AddFlags, Flags: []mail.Flag{mail.Seen},
+			Conditional: true, UnchangedSince: 2}
 		done := e.setFlags(1, change)
 		e.uidSet("changed", done.Changed, "1,3")
 		e.uidSet("failed", done.Failed, "2")
 		change.UnchangedSince = 0
 		change.Flags = []mail.Flag{"new"}
 		done = e.setFlags(1, change)
-		if done.Changed != nil || done.ModSeq != 0 || done.Failed.String() != "1:3" || e.box("INBOX").Keywords != nil {
+		if done.Changed != nil || done.ModSeq != 0 || done.Failed.String() != "1:3" ||
+			e.box("INBOX").Keywords != nil {
 			e.Errorf("%+v", done)
 		}
 		change.UnchangedSince = 1 << 60
@@ -198,7 +202,8 @@ var expungeCases = []testCase{
 		e.ok(err)
 		for round := range 2 {
 			for since, want := range map[mail.ModSeq]string{
-				0: "9:21,290", first - 1: "9:21,290", first: "9,21,290", second - 1: "9,21,290", second: "", second + 100: "",
+				0: "9:21,290", first - 1: "9:21,290", first: "9,21,290", second - 1: "9,21,290", second: "",
+				second + 100: "",
 			} {
 				uids, complete, err := e.acc.Vanished(e.ctx, 1, since)
 				e.ok(err)
@@ -223,12 +228,14 @@ var copyCases = []testCase{
 		from := e.snapshot(1)
 		done, err := e.acc.Copy(e.ctx, 1, mail.UIDSet{{Start: 2, Stop: 3}, {Start: 77, Stop: 88}}, to)
 		e.ok(err)
-		if done.From.String() != "2:3" || done.To.String() != "2:3" || done.UIDValidity != e.box("to").UIDValidity || done.ModSeq != e.modSeq() {
+		if done.From.String() != "2:3" || done.To.String() != "2:3" ||
+			done.UIDValidity != e.box("to").UIDValidity || done.ModSeq != e.modSeq() {
 			e.Errorf("%+v", done)
 		}
 		s := e.snapshot(to)
 		p, q := s.Pages[0], from.Pages[0]
-		if p.Contents[1] != q.Contents[1] || p.Internal[1] != q.Internal[1] || p.Sizes[2] != q.Sizes[2] || p.ModSeqs[2] != done.ModSeq {
+		if p.Contents[1] != q.Contents[1] || p.Internal[1] != q.Internal[1] || p.Sizes[2] != q.Sizes[2] ||
+			p.ModSeqs[2] != done.ModSeq {
 			e.Errorf("copies %+v of %+v", p, q)
 		}
 		if k := s.Mailbox.Keywords; !slices.Equal(k, []mail.Flag{"other", "b", "c"}) {
@@ -255,7 +262,8 @@ var copyCases = []testCase{
 		} {
 			done, err := f()
 			e.ok(err)
-			if done.From != nil || done.To != nil || done.ModSeq != 0 || done.UIDValidity != e.box("Drafts").UIDValidity {
+			if done.From != nil || done.To != nil || done.ModSeq != 0 ||
+				done.UIDValidity != e.box("Drafts").UIDValidity {
 				e.Errorf("%+v", done)
 			}
 		}
@@ -296,7 +304,8 @@ var copyCases = []testCase{
 		uids, complete, err := e.acc.Vanished(e.ctx, 1, before)
 		e.ok(err)
 		e.uidSet("vanished", uids, "200:520")
-		if !complete || done.ModSeq != before+1 || e.box("INBOX").HighestMod != before+1 || e.box("Drafts").HighestMod != before+1 {
+		if !complete || done.ModSeq != before+1 || e.box("INBOX").HighestMod != before+1 ||
+			e.box("Drafts").HighestMod != before+1 {
 			e.Errorf("complete %v, ModSeq %d", complete, done.ModSeq)
 		}
 		s := e.snapshot(2)

@@ -27,7 +27,8 @@ const (
 )
 
 var opNames = [...]string{
-	"append", "flags", "expunge", "copy", "move", "create", "delete", "rename", "subscribe", "quota", "purge", "recent", "reopen",
+	"append", "flags", "expunge", "copy", "move", "create", "delete", "rename", "subscribe", "quota", "purge",
+	"recent", "reopen",
 }
 
 // weights says how often each kind comes.
@@ -66,7 +67,8 @@ func (o Op) String() string {
 	case opAppend:
 		return fmt.Sprintf("%s %+v", s, o.messages)
 	case opFlags:
-		return fmt.Sprintf("%s uids %s op %d %q conditional %v back %d", s, o.uids, o.change.Op, o.change.Flags, o.change.Conditional, o.back)
+		return fmt.Sprintf("%s uids %s op %d %q conditional %v back %d", s, o.uids, o.change.Op, o.change.Flags,
+			o.change.Conditional, o.back)
 	case opExpunge:
 		return fmt.Sprintf("%s uids %s all %v", s, o.uids, o.uids == nil)
 	case opCopy, opMove, opRename:
@@ -103,7 +105,8 @@ type generator struct {
 }
 
 var names = [...]string{
-	"INBOX", "INBOX", "INBOX", "Sent", "Sent", "a", "a", "a/b", "a/b/c", "b", "b/x", "inbox/x", "x/y", "Archive", "é/日本", "a b", "a!",
+	"INBOX", "INBOX", "INBOX", "Sent", "Sent", "a", "a", "a/b", "a/b/c", "b", "b/x", "inbox/x", "x/y",
+	"Archive", "é/日本", "a b", "a!",
 }
 
 func (g *generator) name() string {
@@ -138,7 +141,8 @@ func (g *generator) op() Op {
 		}
 	case opCreate:
 		if g.r.IntN(3) == 0 {
-			o.uses = []mail.SpecialUse{pick(g.r, []mail.SpecialUse{mail.UseSent, mail.UseTrash, mail.UseArchive, `\Nonsense`})}
+			o.uses = []mail.SpecialUse{pick(g.r, []mail.SpecialUse{mail.UseSent, mail.UseTrash, mail.UseArchive,
+				`\Nonsense`})}
 		}
 	case opQuota:
 		o.storage, o.count = g.quota()

@@ -12,9 +12,10 @@ import (
 	"github.com/constance-mail/constance/internal/store/mem"
 )
 
-// RunHistories plays random histories on the store and on the reference and compares everything that can be seen after each step:
-// a few seconds' worth, or as many as the environment variable CONSTANCE_HISTORIES says. CONSTANCE_SEED begins with
-// another one than 1. A failure prints the seed and the shortest history found that fails.
+// RunHistories plays random histories on the store and on the reference and compares everything that can be seen
+// after each step: a few seconds' worth, or as many as the environment variable CONSTANCE_HISTORIES says.
+// CONSTANCE_SEED begins with another one than 1. A failure prints the seed and the shortest history found that
+// fails.
 func RunHistories(t *testing.T, open Open) {
 	count, first := envNumber(t, "CONSTANCE_HISTORIES", 8), envNumber(t, "CONSTANCE_SEED", 1)
 	const steps = 120
@@ -63,7 +64,8 @@ func Reference() Open {
 	}
 }
 
-// Compare plays a history on a new store and on the reference. The error tells the first difference, at says after which step.
+// Compare plays a history on a new store and on the reference. The error tells the first difference, at says after
+// which step.
 func Compare(t testing.TB, open Open, ops []Op) (at int, err error) {
 	dir, err := os.MkdirTemp("", "constance-history")
 	if err != nil {

@@ -10,7 +10,10 @@ import (
 )
 
 // badNames are no names of mailboxes. RFC 9051 section 5.1.
-var badNames = []string{"", "/", "a/", "/a", "a//b", "a*", "%", "a\x00b", "a\nb", "\xff", strings.Repeat("x", 1001), strings.Repeat("x/", 50) + "x"}
+var badNames = []string{
+	"", "/", "a/", "/a", "a//b", "a*", "%", "a\x00b", "a\nb", "\xff", strings.Repeat("x", mail.MaxNameLen+1),
+	strings.Repeat("x/", mail.MaxNameDepth) + "x",
+}
 
 var mailboxCases = []testCase{
 	{"Mailboxes are ordered by name with the separator before every other character", func(e *env) {
@@ -18,7 +21,8 @@ var mailboxCases = []testCase{
 			e.create(n)
 		}
 		want := []string{
-			"Archive", "Archive/Old", "B", "Drafts", "INBOX", "Sent", "Trash", "a", "b", "b/c", "b c", "b!", "b-x", "b-x/y", "é",
+			"Archive", "Archive/Old", "B", "Drafts", "INBOX", "Sent", "Trash", "a", "b", "b/c", "b c", "b!",
+			"b-x", "b-x/y", "é",
 		}
 		if got := e.names(); !slices.Equal(got, want) {
 			e.Errorf("got  %q\nwant %q", got, want)
@@ -62,7 +66,8 @@ var mailboxCases = []testCase{
 	}},
 	{"CreateMailbox creates the mailbox and those above it that are missing", func(e *env) {
 		m := e.create("inbox/x/y")
-		if m.Name != "INBOX/x/y" || m.UIDNext != 1 || m.Messages != 0 || m.HighestMod != 2 || m.ID != 8 || m.Subscribed {
+		if m.Name != "INBOX/x/y" || m.UIDNext != 1 || m.Messages != 0 || m.HighestMod != 2 || m.ID != 8 ||
+			m.Subscribed {
 			e.Errorf("%+v", m)
 		}
 		if above := e.box("INBOX/x"); above.ID != 7 || above.HighestMod != 2 || above.Uses != nil {
@@ -124,7 +129,8 @@ var mailboxCases = []testCase{
 			e.add(last.ID, 1)
 			e.ok(e.acc.DeleteMailbox(e.ctx, "x"))
 			m := e.create("x")
-			if m.ID <= last.ID || m.UIDValidity <= last.UIDValidity || m.UIDNext != 1 || m.HighestMod <= last.HighestMod {
+			if m.ID <= last.ID || m.UIDValidity <= last.UIDValidity || m.UIDNext != 1 ||
+				m.HighestMod <= last.HighestMod {
 				e.Errorf("%+v after %+v", m, last)
 			}
 			last = m
@@ -155,7 +161,8 @@ var mailboxCases = []testCase{
 			want     mail.Kind
 		}{
 			{"nothing", "x", mail.NotFound}, {"z", "x", mail.NotFound},
-			{"Sent", "Trash", mail.Exists}, {"Sent", "inbox", mail.Exists}, {"Sent", "Sent", mail.Exists}, {"INBOX", "Sent", mail.Exists},
+			{"Sent", "Trash", mail.Exists}, {"Sent", "inbox", mail.Exists}, {"Sent", "Sent", mail.Exists},
+			{"INBOX", "Sent", mail.Exists},
 			{"a", "z", mail.Exists}, // z/b is there
 			{"Sent", "Sent/x", mail.Invalid}, {"a", "a/b/c", mail.Invalid},
 			{"a", strings.Repeat("y", 600), mail.Invalid}, // too long for a/b/xxx
@@ -166,7 +173,8 @@ var mailboxCases = []testCase{
 	{"RenameMailbox of INBOX moves its messages to a new mailbox and leaves INBOX empty", renameInboxCase},
 	{"RenameMailbox of an empty INBOX creates an empty mailbox", func(e *env) {
 		e.ok(e.acc.RenameMailbox(e.ctx, "INBOX", "inbox/old"))
-		if m := e.box("INBOX/old"); m.Messages != 0 || m.ID != 7 || m.HighestMod != 2 || e.box("INBOX").HighestMod != 1 {
+		if m := e.box("INBOX/old"); m.Messages != 0 || m.ID != 7 || m.HighestMod != 2 ||
+			e.box("INBOX").HighestMod != 1 {
 			e.Errorf("%+v", m)
 		}
 	}},
@@ -182,7 +190,10 @@ var mailboxCases = []testCase{
 	{"Subscribe is for names, whether they exist or not", func(e *env) {
 		e.ok(e.acc.Subscribe(e.ctx, "inbox/x", true))
 		e.ok(e.acc.Subscribe(e.ctx, "nothing", false))
-		found := slices.ContainsFunc(e.list(), func(m mail.Mailbox) bool { return m.Name == "INBOX/x" && m.Subscribed })
+		found := slices.ContainsFunc(e.list(), func(m mail.Mailbox) bool {
+			return m.Name == "INBOX/x" &&
+				m.Subscribed
+		})
 		if !found {
 			e.Errorf("%+v", e.list())
 		}
@@ -242,7 +253,8 @@ func renameCase(e *env) {
 
 func renameInboxCase(e *env) {
 	e.create("INBOX/sub")
-	e.append(1, e.upload(Message{Size: 400}.Octets(), mail.Seen, "one"), e.upload(Message{Size: 40_000}.Octets(), "two"))
+	e.append(1, e.upload(Message{Size: 400}.Octets(), mail.Seen, "one"),
+		e.upload(Message{Size: 40_000}.Octets(), "two"))
 	e.addFlags(1, mail.SetOf(1), mail.Deleted)
 	_, _, err := e.acc.Expunge(e.ctx, 1, nil)
 	e.ok(err)
@@ -250,10 +262,12 @@ func renameInboxCase(e *env) {
 	before, start := e.modSeq(), time.Now().Unix()
 	e.ok(e.acc.RenameMailbox(e.ctx, "INBOX", "old/inbox"))
 	m, inbox := e.box("old/inbox"), e.box("INBOX")
-	if inbox.ID != 1 || inbox.Messages != 0 || inbox.UIDNext != 3 || inbox.HighestMod != before+1 || !inbox.Subscribed {
+	if inbox.ID != 1 || inbox.Messages != 0 || inbox.UIDNext != 3 || inbox.HighestMod != before+1 ||
+		!inbox.Subscribed {
 		e.Errorf("INBOX %+v", inbox)
 	}
-	if m.ID != 9 || m.UIDNext != 2 || m.Messages != 1 || m.UIDValidity <= inbox.UIDValidity || m.HighestMod != before+1 {
+	if m.ID != 9 || m.UIDNext != 2 || m.Messages != 1 || m.UIDValidity <= inbox.UIDValidity ||
+		m.HighestMod != before+1 {
 		e.Errorf("new mailbox %+v", m)
 	}
 	p := e.snapshot(m.ID).Pages[0]

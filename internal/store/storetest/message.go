@@ -33,7 +33,8 @@ type Message struct {
 	Root   int    // number of the message id at the head of its References, 0 none
 }
 
-// inlineBorder is the size at which stores begin to keep a body elsewhere (see package sqlite); sizes near it are worth a try.
+// inlineBorder is the size at which stores begin to keep a body elsewhere (see package sqlite); sizes near it are
+// worth a try.
 const inlineBorder = 32 << 10
 
 // sizeNear is a size that is likely to be odd for a store.
@@ -61,7 +62,8 @@ var people = [...]string{
 }
 
 var topics = [...]string{
-	"Budget 2026", "=?UTF-8?B?0J/RgNC40LLQtdGC?=", "lunch?", "[list] patch 3/7: the queue", "=?utf-8?q?Caf=C3=A9_am_Mittag?=", "",
+	"Budget 2026", "=?UTF-8?B?0J/RgNC40LLQtdGC?=", "lunch?", "[list] patch 3/7: the queue",
+	"=?utf-8?q?Caf=C3=A9_am_Mittag?=", "",
 }
 
 // messageID is the message id of that number, without <>.
@@ -102,8 +104,10 @@ func (m Message) Octets() []byte {
 
 func (m Message) multipart(b *strings.Builder, r *rand.Rand) {
 	boundary := fmt.Sprintf("=_%x", r.Uint64())
-	fmt.Fprintf(b, "Content-Type: multipart/mixed; boundary=\"%s\"\r\n\r\nThis is MIME.\r\n--%s\r\n", boundary, boundary)
-	b.WriteString("Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nSch=F6ne Gr=FC=DFe\r\n")
+	fmt.Fprintf(b, "Content-Type: multipart/mixed; boundary=\"%s\"\r\n\r\nThis is MIME.\r\n--%s\r\n", boundary,
+		boundary)
+	b.WriteString("Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n")
+	b.WriteString("Sch=F6ne Gr=FC=DFe\r\n")
 	fmt.Fprintf(b, "--%s\r\nContent-Type: application/pdf; name*=utf-8''%%e2%%82%%ac.pdf\r\n", boundary)
 	b.WriteString("Content-Disposition: attachment; filename=\"a b.pdf\"\r\nContent-Transfer-Encoding: base64\r\n\r\n")
 	end := "\r\n--" + boundary + "--\r\n"

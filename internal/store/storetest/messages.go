@@ -15,7 +15,8 @@ var appendCases = []testCase{
 	{"Append puts messages into a mailbox with ascending UIDs under one ModSeq", func(e *env) {
 		first := e.add(1, 1)
 		done := e.append(1,
-			e.upload(Message{Seed: 1, Size: 500}.Octets(), mail.Seen), e.upload(Message{Seed: 2, Size: 500}.Octets(), mail.Deleted, "work"))
+			e.upload(Message{Seed: 1, Size: 500}.Octets(), mail.Seen),
+			e.upload(Message{Seed: 2, Size: 500}.Octets(), mail.Deleted, "work"))
 		m := e.box("INBOX")
 		if done.UIDValidity != m.UIDValidity || !slices.Equal(done.UIDs, []mail.UID{2, 3}) || done.ModSeq != 3 {
 			e.Errorf("%+v after %+v", done, first)
@@ -31,7 +32,8 @@ var appendCases = []testCase{
 		}
 	}},
 	{"the octets of a message come back as they were, whatever their number", func(e *env) {
-		for _, n := range []int{0, 1, 2, 511, 4096, inlineBorder - 1, inlineBorder, inlineBorder + 1, 65_537, 1<<20 + 3} {
+		for _, n := range []int{0, 1, 2, 511, 4096, inlineBorder - 1, inlineBorder, inlineBorder + 1, 65_537,
+			1<<20 + 3} {
 			octets := []byte(strings.Repeat("Subject: \x00\x80\r\nx\n", n/15+1))[:n]
 			done := e.append(1, e.upload(octets))
 			e.same(fmt.Sprint(n), e.octets(done.Contents[0]), octets)
@@ -86,14 +88,16 @@ var appendCases = []testCase{
 		n.Internal = time.Time{}
 		e.append(1, m, n)
 		p, end := e.snapshot(1).Pages[0], time.Now().Unix()
-		if p.Internal[0] != m.Internal.Unix() || p.Internal[1] < start || p.Internal[1] > end || p.Saved[0] < start || p.Saved[0] > end {
+		if p.Internal[0] != m.Internal.Unix() || p.Internal[1] < start || p.Internal[1] > end ||
+			p.Saved[0] < start || p.Saved[0] > end {
 			e.Errorf("internal %v saved %v between %d and %d", p.Internal, p.Saved, start, end)
 		}
 	}},
 	{"Append of no messages changes nothing", func(e *env) {
 		before := e.modSeq()
 		done := e.append(1)
-		if done.UIDs != nil || done.ModSeq != 0 || e.modSeq() != before || done.UIDValidity != e.box("INBOX").UIDValidity {
+		if done.UIDs != nil || done.ModSeq != 0 || e.modSeq() != before ||
+			done.UIDValidity != e.box("INBOX").UIDValidity {
 			e.Errorf("%+v", done)
 		}
 	}},
@@ -107,7 +111,8 @@ var appendCases = []testCase{
 		e.ok(err)
 		bob.Upload = other
 		twice := good()
-		for i, msgs := range [][]mail.NewMessage{{closed}, {taken}, {bare}, {bob}, {{Digest: bob.Digest}}, {twice, twice}, {good(), closed}} {
+		for i, msgs := range [][]mail.NewMessage{{closed}, {taken}, {bare}, {bob}, {{Digest: bob.Digest}},
+			{twice, twice}, {good(), closed}} {
 			e.unchanged(mail.Invalid, func() error {
 				_, err := e.acc.Append(e.ctx, 1, msgs)
 				if err == nil {
@@ -122,7 +127,8 @@ var appendCases = []testCase{
 	{"Append over a limit puts in none, and the uploads can be used again", func(e *env) {
 		e.ok(e.acc.SetQuota(e.ctx, 0, 2))
 		msgs := []mail.NewMessage{
-			e.upload(Message{Seed: 1, Size: 300}.Octets()), e.upload(Message{Seed: 2, Size: 40_000}.Octets()), e.upload(Message{Seed: 3, Size: 300}.Octets()),
+			e.upload(Message{Seed: 1, Size: 300}.Octets()), e.upload(Message{Seed: 2, Size: 40_000}.Octets()),
+			e.upload(Message{Seed: 3, Size: 300}.Octets()),
 		}
 		e.unchanged(mail.OverQuota, func() error { _, err := e.acc.Append(e.ctx, 1, msgs); return err })
 		octets := int64(0)
@@ -141,7 +147,10 @@ var appendCases = []testCase{
 	{"bad flags are refused with Invalid and \\Recent is ignored", func(e *env) {
 		for _, f := range badFlags {
 			m := e.upload(Message{Size: 300}.Octets(), f)
-			e.unchanged(mail.Invalid, func() error { _, err := e.acc.Append(e.ctx, 1, []mail.NewMessage{m}); return err })
+			e.unchanged(mail.Invalid, func() error {
+				_, err := e.acc.Append(e.ctx, 1, []mail.NewMessage{m})
+				return err
+			})
 			e.ok(m.Upload.Close())
 		}
 		e.append(1, e.upload(Message{Size: 300}.Octets(), `\Recent`, `\recent`, `\SEEN`, "Work", "work"))
@@ -164,7 +173,8 @@ var appendCases = []testCase{
 }
 
 // badFlags are neither system flags nor keywords.
-var badFlags = []mail.Flag{"", `\Nonsense`, "a b", "a(", `a"`, "a\x00", "é", "a*", "%", "]", mail.Flag(strings.Repeat("x", 256))}
+var badFlags = []mail.Flag{"", `\Nonsense`, "a b", "a(", `a"`, "a\x00", "é", "a*", "%", "]",
+	mail.Flag(strings.Repeat("x", 256))}
 
 func threadCase(e *env) {
 	thread := func(m Message) mail.ThreadID {
@@ -253,7 +263,8 @@ var readCases = []testCase{
 			if _, ok := s.Find(done.UIDs[0]); !ok || s.Len() != int(i)+1 {
 				e.Fatalf("UID %d is missing", done.UIDs[0])
 			}
-			_, err = other.SetFlags(e.ctx, 1, mail.FlagChange{UIDs: mail.SetOf(i + 1), Op: mail.AddFlags, Flags: []mail.Flag{mail.Seen}})
+			_, err = other.SetFlags(e.ctx, 1, mail.FlagChange{UIDs: mail.SetOf(i + 1), Op: mail.AddFlags,
+				Flags: []mail.Flag{mail.Seen}})
 			e.ok(err)
 			if f := e.flags(1, i+1); !slices.Equal(f, []mail.Flag{mail.Seen}) {
 				e.Fatalf("flags %q", f)
@@ -261,33 +272,37 @@ var readCases = []testCase{
 		}
 	}},
 	{"a mailbox that never was is NotFound everywhere", func(e *env) { goneCase(e, 77); goneCase(e, 0) }},
-	{"ClaimRecent gives each message to one caller of a store and passes over none that nobody was given", func(e *env) {
-		claim := func(a mail.Account, least, most mail.UID) {
-			e.Helper()
-			got, err := a.ClaimRecent(e.ctx, 1)
-			e.ok(err)
-			if got < least || got > most {
-				e.Errorf("recent from UID %d, want %d to %d", got, least, most)
+	{"ClaimRecent gives each message to one caller of a store and passes over none that nobody was given",
+		func(e *env) {
+			claim := func(a mail.Account, least, most mail.UID) {
+				e.Helper()
+				got, err := a.ClaimRecent(e.ctx, 1)
+				e.ok(err)
+				if got < least || got > most {
+					e.Errorf("recent from UID %d, want %d to %d", got, least, most)
+				}
 			}
-		}
-		claim(e.acc, 1, 1)
-		e.add(1, 2)
-		claim(e.store.Account("alice"), 1, 1)
-		claim(e.acc, 3, 3)
-		other := e.second().Account("alice")
-		claim(other, 1, 3)
-		e.add(1, 1)
-		claim(other, 3, 3)
-		claim(e.acc, 3, 4)
-		claim(e.acc, 4, 4)
-		e.reopen()
-		claim(e.acc, 1, 4)
-	}},
+			claim(e.acc, 1, 1)
+			e.add(1, 2)
+			claim(e.store.Account("alice"), 1, 1)
+			claim(e.acc, 3, 3)
+			other := e.second().Account("alice")
+			claim(other, 1, 3)
+			e.add(1, 1)
+			claim(other, 3, 3)
+			claim(e.acc, 3, 4)
+			claim(e.acc, 4, 4)
+			e.reopen()
+			claim(e.acc, 1, 4)
+		}},
 	{"Digests yields the wanted columns in the order of ids and passes over what is gone", digestCase},
 	{"Digests ends with the error of yield", func(e *env) {
 		e.add(1, 3)
 		stop, n := errors.New("enough"), 0
-		err := e.acc.Digests(e.ctx, []mail.ContentID{1, 2, 3}, mail.ColKeys, func(int, *mail.Digest) error { n++; return stop })
+		err := e.acc.Digests(e.ctx, []mail.ContentID{1, 2, 3}, mail.ColKeys, func(int, *mail.Digest) error {
+			n++
+			return stop
+		})
 		if !errors.Is(err, stop) || n != 1 {
 			e.Errorf("%v after %d", err, n)
 		}

@@ -150,11 +150,12 @@ func (p *player) append(a mail.Account, id mail.MailboxID, messages []newMessage
 		msgs = append(msgs, n)
 	}
 	d, err := a.Append(p.ctx, id, msgs)
-	return fmt.Sprintf("UIDs %v contents %v at %d validity of %d", d.UIDs, d.Contents, d.ModSeq, p.validity[d.UIDValidity]), err
+	return fmt.Sprintf("UIDs %v contents %v at %d validity of %d", d.UIDs, d.Contents, d.ModSeq,
+		p.validity[d.UIDValidity]), err
 }
 
-// claim claims what is recent. Stores may differ in what they give; it has to be between what this handle's store gave before
-// and what nobody was given.
+// claim claims what is recent. Stores may differ in what they give; it has to be between what this handle's store
+// gave before and what nobody was given.
 func (p *player) claim(handle int, id mail.MailboxID) error {
 	first, err := p.accounts[handle].ClaimRecent(p.ctx, id)
 	if err != nil {
@@ -279,7 +280,8 @@ func (p *player) unspoilt() error {
 	for _, k := range p.kept {
 		for i, sum := range sumsOf(k.snapshot) {
 			if sum != k.sums[i] {
-				return fmt.Errorf("page %d of a snapshot of %s at ModSeq %d has changed", i, k.snapshot.Mailbox.Name, k.snapshot.Mailbox.HighestMod)
+				return fmt.Errorf("page %d of a snapshot of %s at ModSeq %d has changed", i,
+					k.snapshot.Mailbox.Name, k.snapshot.Mailbox.HighestMod)
 			}
 		}
 	}

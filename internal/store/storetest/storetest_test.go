@@ -29,14 +29,16 @@ func (w wrongModSeq) SetFlags(ctx context.Context, id mail.MailboxID, c mail.Fla
 
 type forgetsCondition struct{ mail.Account }
 
-func (w forgetsCondition) SetFlags(ctx context.Context, id mail.MailboxID, c mail.FlagChange) (mail.FlagsChanged, error) {
+func (w forgetsCondition) SetFlags(ctx context.Context, id mail.MailboxID,
+	c mail.FlagChange) (mail.FlagsChanged, error) {
 	c.Conditional = false
 	return w.Account.SetFlags(ctx, id, c)
 }
 
 type copiesOneLess struct{ mail.Account }
 
-func (w copiesOneLess) Copy(ctx context.Context, from mail.MailboxID, uids mail.UIDSet, to mail.MailboxID) (mail.Copied, error) {
+func (w copiesOneLess) Copy(ctx context.Context, from mail.MailboxID, uids mail.UIDSet,
+	to mail.MailboxID) (mail.Copied, error) {
 	s, err := w.Snapshot(ctx, from)
 	if err != nil {
 		return mail.Copied{}, err
@@ -69,13 +71,15 @@ func (f flipped) ReadAt(p []byte, off int64) (int, error) {
 
 type expungesAll struct{ mail.Account }
 
-func (w expungesAll) Expunge(ctx context.Context, id mail.MailboxID, _ mail.UIDSet) (mail.UIDSet, mail.ModSeq, error) {
+func (w expungesAll) Expunge(ctx context.Context, id mail.MailboxID, _ mail.UIDSet) (mail.UIDSet, mail.ModSeq,
+	error) {
 	return w.Account.Expunge(ctx, id, nil)
 }
 
 type alwaysComplete struct{ mail.Account }
 
-func (w alwaysComplete) Vanished(ctx context.Context, id mail.MailboxID, since mail.ModSeq) (mail.UIDSet, bool, error) {
+func (w alwaysComplete) Vanished(ctx context.Context, id mail.MailboxID, since mail.ModSeq) (mail.UIDSet, bool,
+	error) {
 	uids, _, err := w.Account.Vanished(ctx, id, since)
 	return uids, true, err
 }
@@ -130,7 +134,8 @@ func TestHistoriesFindMistakes(t *testing.T) {
 }
 
 func TestGenerateIsDeterministic(t *testing.T) {
-	if !reflect.DeepEqual(Generate(7, 200), Generate(7, 200)) || reflect.DeepEqual(Generate(7, 200), Generate(8, 200)) {
+	if !reflect.DeepEqual(Generate(7, 200), Generate(7, 200)) || reflect.DeepEqual(Generate(7, 200), Generate(8,
+		200)) {
 		t.Error("a seed has to mean a history")
 	}
 	seen := make(map[opKind]bool)
@@ -153,7 +158,8 @@ func TestMessage(t *testing.T) {
 			t.Fatalf("%+v: %d octets", m, len(octets))
 		}
 		d, err := message.Digest(bytes.NewReader(octets), int64(len(octets)))
-		if err != nil || d.MessageID != messageID(5) || !reflect.DeepEqual(d.References, []string{messageID(1), messageID(3)}) {
+		if err != nil || d.MessageID != messageID(5) || !reflect.DeepEqual(d.References, []string{messageID(1),
+			messageID(3)}) {
 			t.Errorf("%+v: %v %q %q", m, err, d.MessageID, d.References)
 		}
 		if d.Sent == mail.NoDate || strings.Contains(d.Subject, "=?") {
@@ -165,8 +171,9 @@ func TestMessage(t *testing.T) {
 func TestCheckPage(t *testing.T) {
 	page := func(change func(p *mail.Page)) *mail.Page {
 		p := &mail.Page{
-			UIDs: []mail.UID{300, 301}, Flags: make([]mail.FlagSet, 2), ModSeqs: []mail.ModSeq{4, 3}, Contents: []mail.ContentID{1, 2},
-			Sizes: make([]int64, 2), Internal: make([]int64, 2), Saved: make([]int64, 2), Highest: 4,
+			UIDs: []mail.UID{300, 301}, Flags: make([]mail.FlagSet, 2), ModSeqs: []mail.ModSeq{4, 3},
+			Contents: []mail.ContentID{1, 2},
+			Sizes:    make([]int64, 2), Internal: make([]int64, 2), Saved: make([]int64, 2), Highest: 4,
 		}
 		change(p)
 		return p
@@ -193,8 +200,9 @@ func TestCheckPage(t *testing.T) {
 
 // TestUnspoilt: a page that is changed in place is noticed.
 func TestUnspoilt(t *testing.T) {
-	p := &mail.Page{UIDs: []mail.UID{1}, Flags: make([]mail.FlagSet, 1), ModSeqs: []mail.ModSeq{5}, Contents: []mail.ContentID{1},
-		Sizes: make([]int64, 1), Internal: make([]int64, 1), Saved: make([]int64, 1), Highest: 5}
+	p := &mail.Page{UIDs: []mail.UID{1}, Flags: make([]mail.FlagSet, 1), ModSeqs: []mail.ModSeq{5},
+		Contents: []mail.ContentID{1},
+		Sizes:    make([]int64, 1), Internal: make([]int64, 1), Saved: make([]int64, 1), Highest: 5}
 	player := &player{}
 	player.keep(mail.NewSnapshot(mail.Mailbox{HighestMod: 5}, []*mail.Page{p}))
 	if err := player.unspoilt(); err != nil {

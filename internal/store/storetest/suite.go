@@ -12,8 +12,8 @@ import (
 	"github.com/constance-mail/constance/internal/message"
 )
 
-// Open opens the store in a directory with Options. Called twice with the same directory it gives two stores that share
-// it as two processes do.
+// Open opens the store in a directory with Options. Called twice with the same directory it gives two stores that
+// share it as two processes do.
 type Open func(t testing.TB, dir string) mail.Store
 
 // Run checks that a store keeps the contracts of package mail. Each subtest has a directory of its own.
