@@ -12,6 +12,7 @@
 //	S: ...                 any number of untagged responses, up to the one that the next S: line matches
 //	S! * 3 EXPUNGE         must not be among those that the next S: ... passes over
 //	S: <closed>            the server closes the connection
+//	S: <end>               any number of responses, then the end: for where the last words may be lost
 //	C: <close>             the client does
 //	> login                connects and logs in as the script's user; "> login 2" on the second connection
 //	> raw                  connects without reading the greeting; the first C: or S: line does both otherwise

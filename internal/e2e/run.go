@@ -111,6 +111,9 @@ func (r *runner) step(steps []step) (int, error) {
 		}
 		return n, r.unordered(c, steps[:n])
 	}
+	if st.text == "<end>" {
+		return 1, r.untilEnd(c)
+	}
 	if st.text == "..." {
 		if len(steps) == 1 || steps[1].op != "S:" || steps[1].conn != st.conn {
 			return 1, errors.New("no S: line follows")
@@ -224,12 +227,41 @@ func (r *runner) until(c *imapclient.Client, want string) error {
 		if !strings.HasPrefix(got, "* ") {
 			return fmt.Errorf("got %q, waiting for %q", got, want)
 		}
-		for _, f := range r.forbid {
-			if ok, err := r.match(f, got, r.vars); ok || err != nil {
-				return fmt.Errorf("got %q, which must not be", got)
-			}
+		if err := r.allowed(got); err != nil {
+			return err
 		}
 	}
+}
+
+// untilEnd passes over responses until the server closes the connection.
+func (r *runner) untilEnd(c *imapclient.Client) error {
+	defer func() { r.forbid = nil }()
+	for {
+		got, err := c.Read()
+		switch {
+		case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := r.allowed(got); err != nil {
+			return err
+		}
+	}
+}
+
+// allowed fails for a response that matches an S! line.
+func (r *runner) allowed(got string) error {
+	for _, f := range r.forbid {
+		ok, err := r.match(f, got, r.vars)
+		if err != nil {
+			return err
+		}
+		if ok {
+			return fmt.Errorf("got %q, which must not be", got)
+		}
+	}
+	return nil
 }
 
 // directive does what a line with > says.

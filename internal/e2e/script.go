@@ -77,6 +77,15 @@ func (s *script) sent(text string, vars map[string]string) (string, error) {
 		}
 		return v
 	})
+	text = repeatPattern.ReplaceAllStringFunc(text, func(m string) string {
+		g := repeatPattern.FindStringSubmatch(m)
+		b, _ := hex.DecodeString(g[1]) // the pattern lets only hexadecimal digits through
+		n := 1
+		if g[2] != "" {
+			n, _ = strconv.Atoi(g[2]) // as above
+		}
+		return strings.Repeat(string(b), n)
+	})
 	text = filePattern.ReplaceAllStringFunc(text, func(m string) string {
 		f, ok := s.files[strings.Trim(m, "{}<>+")]
 		switch {
@@ -89,15 +98,7 @@ func (s *script) sent(text string, vars map[string]string) (string, error) {
 		}
 		return "{" + strconv.Itoa(len(f)) + "}"
 	})
-	return repeatPattern.ReplaceAllStringFunc(text, func(m string) string {
-		g := repeatPattern.FindStringSubmatch(m)
-		b, _ := hex.DecodeString(g[1]) // the pattern lets only hexadecimal digits through
-		n := 1
-		if g[2] != "" {
-			n, _ = strconv.Atoi(g[2]) // as above
-		}
-		return strings.Repeat(string(b), n)
-	}), err
+	return text, err
 }
 
 // pattern is the regular expression of an S line, and the variables it captures.

@@ -103,6 +103,16 @@ func TestForbidden(t *testing.T) {
 	}
 }
 
+func TestEnd(t *testing.T) {
+	if _, err := run(t, "C: a\nS: <end>", "* BYE\r\na BAD\r\n"); err != nil {
+		t.Error(err)
+	}
+	_, err := run(t, "C: a\nS! b *\nS: <end>", "* BYE\r\nb BAD\r\n")
+	if err == nil || !strings.Contains(err.Error(), "must not be") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestMatch(t *testing.T) {
 	s := &script{files: map[string]string{"m": "x\r\n"}}
 	for _, c := range []struct {
