@@ -15,7 +15,7 @@ import (
 
 // The file `changed`: three native words. The first is the account's ModSeq, with the top bit set (dirty) from before a
 // commit until after it: who sees that asks the database. The second says for which life of the file the first can
-// be believed (this boot, this inode): a crash of the machine may bring back an old first word, a restored file has
+// be believed (this boot, this inode, this version of the schema): a crash of the machine may bring back an old first word, a restored file has
 // one. The third is drawn anew with the second, so that what a process has cached of an account's earlier life is
 // not taken for the present one.
 const (
@@ -131,6 +131,7 @@ func tokenOf(st *unix.Stat_t) uint64 {
 	binary.NativeEndian.PutUint64(b[8:], uint64(st.Dev))
 	_, _ = h.Write(b[:]) // a hash does not fail
 	_, _ = h.Write(bootID())
+	_, _ = h.Write([]byte{byte(version())})
 	return h.Sum64() | 1 // never the zero of a new file
 }
 

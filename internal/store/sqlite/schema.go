@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"fmt"
 	"strconv"
 
 	"zombiezen.com/go/sqlite"
@@ -38,8 +39,11 @@ func version() int64 { return int64(len(migrations)) + 1 }
 func migrate(c *conn) error {
 	for {
 		v, err := c.one("PRAGMA user_version")
-		if err != nil || v >= version() {
+		if err != nil || v == version() {
 			return err
+		}
+		if v <= 0 || v > version() {
+			return fmt.Errorf("schema version %d, this program knows 1 to %d", v, version())
 		}
 		script := migrations[v-1] + "; PRAGMA user_version = " + strconv.FormatInt(v+1, 10)
 		if err := sqlitex.ExecuteScript(c.Conn, script, nil); err != nil { // a script is one savepoint

@@ -26,3 +26,13 @@ func TestSuite(t *testing.T) { storetest.Run(t, open) }
 func TestHistories(t *testing.T) { storetest.RunHistories(t, open) }
 
 func TestCrash(t *testing.T) { storetest.Crash(t, open) }
+
+func BenchmarkSuite(b *testing.B) {
+	storetest.Bench(b, func(t testing.TB, dir string) mail.Store {
+		s, err := sqlite.Open(dir, sqlite.Options{Options: storetest.Options()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
+}
