@@ -318,6 +318,9 @@ func (m *Master) logExit(kind, name, path string, pid int, begun time.Time, stat
 	if !status.Exited() || status.ExitStatus() != 0 && status.ExitStatus() != ExitTempFail {
 		level = slog.LevelError
 	}
+	if m.core.Stopping() && status.Signaled() {
+		level = slog.LevelDebug // as told
+	}
 	if m.log.Enabled(context.Background(), level) {
 		name, _, _ := strings.Cut(name, "/")
 		m.log.Log(context.Background(), level, fmt.Sprintf("process type:%s name:%s path:%s age:%.3fs pid:%d %s", kind, name,

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/constance-mail/constance/internal/master"
+	"github.com/constance-mail/constance/internal/master/cyrusconf"
+)
+
+// runMaster runs the verb alone and returns its output and exit code.
+func runMaster(t *testing.T, args ...string) (string, int) {
+	t.Helper()
+	var out bytes.Buffer
+	c := masterCommand()
+	c.SetOut(&out)
+	c.SetErr(&out)
+	c.SilenceErrors, c.SilenceUsage = true, true
+	c.SetArgs(args)
+	err := c.ExecuteContext(t.Context())
+	code := exitDone
+	if err != nil {
+		code, _ = classify(err)
+		out.WriteString(err.Error())
+	}
+	return out.String(), code
+}
+
+func TestMasterCheck(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cyrus.conf")
+	for _, c := range []struct {
+		text, want string
+		code       int
+	}{
+		{"SERVICES {\n a cmd=/bin/true listen=143 x=1\n}\n", `2:29: unknown key "x"`, exitDone},
+		{"SERVICES {\n a cmd=/bin/true }\n", "2:18: bad character '}'", exitConfig},
+		{"EVENTS {\n a cmd=/bin/true at=0400\n}\n", "at= is not supported yet", exitConfig},
+	} {
+		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, code := runMaster(t, "-M", file, "--check"); code != c.code || !strings.Contains(got, c.want) {
+			t.Errorf("%q: code %d, %s", c.text, code, got)
+		}
+	}
+	if got, code := runMaster(t, "-M", file+".none", "--check"); code != exitConfig || !strings.Contains(got, "can't open") {
+		t.Errorf("no file: code %d, %s", code, got)
+	}
+	if _, code := runMaster(t, "-d", "-D"); code != exitConfig {
+		t.Errorf("-d -D: code %d", code)
+	}
+}
+
+// P29: a symbolic link is refused, and what it points to stays as it is.
+func TestP29_PIDFile(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+	os.WriteFile(target, []byte("precious"), 0o600)
+	os.Symlink(target, link)
+	var e *master.Error
+	if _, err := master.OpenPIDFile(link); !errors.As(err, &e) || e.Code != 71 || !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("a link: %v", err)
+	}
+	if got, _ := os.ReadFile(target); string(got) != "precious" {
+		t.Errorf("the link's target holds %q", got)
+	}
+	p, err := master.OpenPIDFile(filepath.Join(dir, "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if got, _ := os.ReadFile(filepath.Join(dir, "pid")); !strings.HasSuffix(string(got), "\n") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestMasterCredential(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become another user")
+	}
+	c, err := credential(cyrusconf.Imapd{"cyrus_user": "nobody"}, slog.New(slog.DiscardHandler))
+	if err != nil || c == nil || c.Uid == 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err := credential(cyrusconf.Imapd{"cyrus_user": "no such user"}, slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("an unknown user is accepted")
+	}
+}
