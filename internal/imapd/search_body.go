@@ -91,10 +91,15 @@ func (t *bodyText) textHolds(f *finder, p *message.Part, needle []byte) (bool, e
 	if err != nil {
 		r = io.NewSectionReader(t.content, p.Body.Offset, p.Body.Length)
 	}
-	if enc, ok := message.Charset(p.Charset); ok && p.Charset != "" {
+	if enc, ok := message.Charset(p.Charset); ok && !isUnicode(p.Charset) {
 		r = enc.NewDecoder().Reader(r)
 	}
 	return f.find(r, needle)
+}
+
+// isUnicode tells whether text of that charset is looked at as it stands: UTF-8, and ASCII, which is part of it.
+func isUnicode(charset string) bool {
+	return charset == "" || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "us-ascii")
 }
 
 // headerHolds looks into each field of a header, decoded.

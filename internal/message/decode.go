@@ -86,7 +86,7 @@ func (p *Part) Decoded(r io.ReaderAt) (io.Reader, error) {
 	if !p.IsLeaf() {
 		return body, nil // such a body has no encoding of its own, RFC 2045 section 6.4
 	}
-	d := &decoder{src: body, lines: p.kind == text}
+	d := &decoder{src: body, lines: p.kind == text, in: make([]byte, 0, min(decodeChunk, p.Body.Length+1))}
 	switch p.Encoding {
 	case Identity:
 		if !d.lines {
@@ -141,9 +141,6 @@ func (d *decoder) Read(b []byte) (int, error) {
 
 // fill decodes the next piece.
 func (d *decoder) fill() {
-	if d.in == nil {
-		d.in = make([]byte, 0, decodeChunk)
-	}
 	if !d.last {
 		n, err := d.src.Read(d.in[len(d.in):cap(d.in)])
 		d.in = d.in[:len(d.in)+n]
@@ -156,7 +153,7 @@ func (d *decoder) fill() {
 	}
 	var used int
 	d.out, used = d.step(d.out[:0], d.in, d.last)
-	if used == 0 && len(d.in) == cap(d.in) { // no step waits for so much; go on in any case
+	if used == 0 && len(d.in) == decodeChunk { // no step waits for so much; go on in any case
 		d.out, used = append(d.out, d.in...), len(d.in)
 	}
 	d.in = d.in[:copy(d.in, d.in[used:])]
