@@ -3,8 +3,8 @@
 // nothing of mail. What to do is decided by package core; this package does it and turns what happens outside into
 // events for it.
 //
-// One goroutine owns all state and runs the loop in loop.go. Every source of events has its own bounded place in the inbox and gets
-// a bounded share of each round, so that none can starve another, and every stage of a round is timed.
+// One goroutine owns all state and runs the loop in loop.go. Every source of events has its own bounded place in the
+// inbox and gets a bounded share of each round, so that none can starve another, and every stage of a round is timed.
 package master
 
 import (

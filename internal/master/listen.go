@@ -193,7 +193,8 @@ func bindInet(fd int, at endpoint, c *Config) error {
 		if c.TOS != 0 {
 			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, c.TOS) //nolint:errcheck // a wish, no need
 		}
-		return os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrInet4{Port: int(at.addr.Port()), Addr: at.addr.Addr().As4()}))
+		sa := &unix.SockaddrInet4{Port: int(at.addr.Port()), Addr: at.addr.Addr().As4()}
+		return os.NewSyscallError("bind", unix.Bind(fd, sa))
 	}
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
 		return os.NewSyscallError("setsockopt", err)
