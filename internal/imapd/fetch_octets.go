@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"strconv"
@@ -69,7 +70,31 @@ func (f *fetcher) index(r *fetchRow) int {
 }
 
 func appendLiteral(b, octets []byte) []byte {
-	return append(wire.AppendLiteralHeader(b, int64(len(octets))), octets...)
+	b = append(wire.AppendLiteralHeader(b, int64(len(octets))), octets...)
+	replaceNUL(b[len(b)-len(octets):])
+	return b
+}
+
+// replaceNUL replaces NUL, which no literal can hold, by an octet that means nothing in any common charset either; so
+// that offsets and sizes stay. BINARY gives the octets as they are. RFC 9051 section 9 (CHAR8).
+func replaceNUL(b []byte) {
+	for {
+		i := bytes.IndexByte(b, 0)
+		if i < 0 {
+			return
+		}
+		b[i] = 0x80
+		b = b[i+1:]
+	}
+}
+
+// withoutNUL reads with NUL replaced.
+type withoutNUL struct{ io.Reader }
+
+func (r withoutNUL) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	replaceNUL(b[:n])
+	return n, err
 }
 
 // cutPartial is what <offset.length> lets through. RFC 9051 section 6.4.5.
@@ -189,7 +214,7 @@ func (f *fetcher) extent(o *openMessage, e message.Extent, it *imap.FetchItem) e
 	if err := f.s.out.write(f.name); err != nil {
 		return err
 	}
-	return f.s.out.copyAt(o.content, e.Offset, e.Length)
+	return f.s.out.copyN(withoutNUL{io.NewSectionReader(o.content, e.Offset, e.Length)}, e.Length)
 }
 
 // filtered writes header fields; how long a header can be is bounded by package message.
@@ -199,11 +224,7 @@ func (f *fetcher) filtered(o *openMessage, e message.Extent, it *imap.FetchItem)
 		return err
 	}
 	f.name = message.FilterHeader(f.name[:0], header, it.Section.Fields, it.Section.What == message.HeaderFieldsNot)
-	octets := cutPartial(f.name, it)
-	if err := f.s.out.write(wire.AppendLiteralHeader(nil, int64(len(octets)))); err != nil {
-		return err
-	}
-	return f.s.out.write(octets)
+	return f.s.out.write(appendLiteral(nil, cutPartial(f.name, it)))
 }
 
 // binary writes BINARY and BINARY.SIZE. RFC 3516 sections 4.2 and 4.3.

@@ -294,6 +294,15 @@ func TestFetchExpunged(t *testing.T) {
 	}
 }
 
+// A literal cannot hold NUL, a literal8 can. RFC 9051 section 9 (CHAR8), RFC 3516 section 4.3.
+func TestFetchNUL(t *testing.T) {
+	m := newMessagesTest(t, []string{"Subject: a\x00b\r\n\r\nc\x00d"})
+	m.expect("FETCH 1 BODY.PEEK[TEXT]", "* 1 FETCH (BODY[TEXT] {3}\nc\x80d)\n")
+	m.expect("FETCH 1 BINARY.PEEK[1]", "* 1 FETCH (BINARY[1] ~{3}\nc\x00d)\n")
+	m.expect("FETCH 1 BODY.PEEK[HEADER.FIELDS (Subject)]", "* 1 FETCH (BODY[HEADER.FIELDS (Subject)] {16}\nSubject: a\x80b\n\n)\n")
+	m.expect("FETCH 1 BODY.PEEK[HEADER.FIELDS.NOT (X)]", "* 1 FETCH (BODY[HEADER.FIELDS.NOT (X)] {16}\nSubject: a\x80b\n\n)\n")
+}
+
 // Many messages with large digests: the chunks end early, and nothing is lost.
 func TestFetchLargeDigests(t *testing.T) {
 	var to strings.Builder

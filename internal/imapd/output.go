@@ -95,12 +95,7 @@ func (o *output) writeString(s string) error {
 	return o.flushLarge()
 }
 
-// copyAt appends the n octets of r from off on. Fewer are an error, which ends the connection: a literal was announced.
-func (o *output) copyAt(r io.ReaderAt, off, n int64) error {
-	return o.copyN(io.NewSectionReader(r, off, n), n)
-}
-
-// copyN appends n octets of r, piece by piece. Fewer are an error.
+// copyN appends n octets of r, piece by piece. Fewer are an error, which ends the connection: a literal was announced.
 func (o *output) copyN(r io.Reader, n int64) error {
 	for n > 0 {
 		if err := o.flushLarge(); err != nil {

@@ -203,7 +203,7 @@ func (s *session) search(ctx context.Context, c *imap.Search) error {
 // searchMailbox answers a search, and notes the result in save unless that is nil.
 func (s *session) searchMailbox(ctx context.Context, c *imap.Search, save *mail.UIDSet) error {
 	if _, known := message.Charset(c.Charset); c.Charset != "" && !known || !decodeTexts(&c.Key, c.Charset) {
-		return refuse(imap.CodeBadCharset, "this charset is not supported")
+		return refuse(imap.CodeBadCharset+" (US-ASCII UTF-8)", "this charset is not supported")
 	}
 	modSeq := hasModSeq(&c.Key)
 	if modSeq {

@@ -66,7 +66,7 @@ func TestSearch(t *testing.T) {
 		}
 		m.expect("SEARCH "+c.keys, want)
 	}
-	m.refused("SEARCH CHARSET X-NONE SUBJECT x", imap.CodeBadCharset, "")
+	m.refused("SEARCH CHARSET X-NONE SUBJECT x", imap.CodeBadCharset+" (US-ASCII UTF-8)", "")
 }
 
 // RFC 4731, RFC 5182, RFC 7162 section 3.1.10.
