@@ -124,7 +124,7 @@ func (s *session) upgrade(context.Context, *imap.StartTLS) error {
 		return bad("TLS is not available")
 	case s.dec.Buffered() > 0:
 		s.bye("", "commands behind STARTTLS must wait for TLS", nil)
-		return &brokenError{errors.New("commands behind STARTTLS")}
+		return bad("commands behind STARTTLS must wait for TLS")
 	}
 	s.upgrading = true
 	return nil

@@ -244,10 +244,13 @@ func (s *session) close() {
 		s.unwatch()
 		s.unwatch = nil
 	}
-	if err := s.out.flush(); err != nil || s.reason == "client closed" {
+	switch err := s.out.flush(); {
+	case err != nil || s.reason == "client closed":
 		s.conn.Abort()
-	} else {
-		_ = s.conn.CloseGently(time.Second) // the session is over either way
+	case s.reason == "logout" && s.dec.Buffered() == 0:
+		_ = s.conn.Close() // the session is over either way
+	default:
+		_ = s.conn.CloseGently(time.Second)
 	}
 	putBuffer(s.out.buf)
 	s.out.buf = nil
