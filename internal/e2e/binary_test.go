@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 )
 
@@ -39,19 +38,12 @@ func TestBinary(t *testing.T) {
 	if binary == "" {
 		t.Skip("-short")
 	}
-	var users strings.Builder
+	var lines strings.Builder
 	for i := range 300 {
-		fmt.Fprintf(&users, "u%d:{PLAIN}secret%d\n", i+1, i+1)
+		fmt.Fprintf(&lines, "u%d:{PLAIN}secret%d\n", i+1, i+1)
 	}
-	s := StartServer(t, binary, t.TempDir(), users.String(), "--workers", "2")
-	var last atomic.Int64
+	s := StartServer(t, binary, t.TempDir(), lines.String(), "--workers", "2")
 	t.Run("scripts", func(t *testing.T) {
-		RunDir(t, "testdata", func(*testing.T) Target {
-			n := last.Add(1)
-			return Target{
-				Dial: func() (net.Conn, error) { return net.Dial("tcp", s.IMAP) },
-				User: fmt.Sprintf("u%d", n), Password: fmt.Sprintf("secret%d", n),
-			}
-		})
+		RunDir(t, "testdata", users(func() (net.Conn, error) { return net.Dial("tcp", s.IMAP) }))
 	})
 }

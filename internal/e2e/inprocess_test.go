@@ -35,10 +35,10 @@ func testTLS() *tls.Config {
 	return &tls.Config{Certificates: s.TLS.Certificates}
 }
 
-// TestInProcess runs the scripts against the engine in this process, on the store in memory.
-func TestInProcess(t *testing.T) {
+// startEngine starts the engine on the store in memory, with implicit TLS if that is set; it ends with the test.
+func startEngine(t *testing.T, implicit bool) (addr string) {
+	t.Helper()
 	store := mem.New(mail.Options{})
-	defer store.Close()
 	srv := imapd.New(imapd.Options{Store: store, Auth: anybody{}, TLS: testTLS(), Hostname: "test"})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -52,20 +52,69 @@ func TestInProcess(t *testing.T) {
 			if err != nil {
 				return
 			}
-			sessions.Go(func() { srv.Serve(ctx, c, false) })
+			sessions.Go(func() { srv.Serve(ctx, c, implicit) })
 		}
 	})
-	defer sessions.Wait()
-	defer cancel()
-	defer l.Close()
+	t.Cleanup(func() {
+		l.Close()
+		cancel()
+		sessions.Wait()
+		if n := len(srv.Sessions()); n != 0 {
+			t.Errorf("%d sessions are left", n)
+		}
+		store.Close()
+	})
+	return l.Addr().String()
+}
+
+// users makes targets with a user of their own each.
+func users(dial func() (net.Conn, error)) func(*testing.T) Target {
 	var last atomic.Int64
+	return func(*testing.T) Target {
+		n := last.Add(1)
+		return Target{Dial: dial, User: fmt.Sprintf("u%d", n), Password: fmt.Sprintf("secret%d", n)}
+	}
+}
+
+// TestInProcess runs the scripts against the engine in this process.
+func TestInProcess(t *testing.T) {
+	addr := startEngine(t, false)
 	t.Run("scripts", func(t *testing.T) {
-		RunDir(t, "testdata", func(*testing.T) Target {
-			n := last.Add(1)
-			return Target{
-				Dial: func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) },
-				User: fmt.Sprintf("u%d", n), Password: fmt.Sprintf("secret%d", n),
-			}
-		})
+		RunDir(t, "testdata", users(func() (net.Conn, error) { return net.Dial("tcp", addr) }))
+	})
+}
+
+// TestInProcessTLS does so through TLS from the first octet.
+func TestInProcessTLS(t *testing.T) {
+	addr := startEngine(t, true)
+	config := &tls.Config{InsecureSkipVerify: true} // the test's own certificate
+	t.Run("scripts", func(t *testing.T) {
+		RunDir(t, "testdata", users(func() (net.Conn, error) { return tls.Dial("tcp", addr, config) }), "starttls")
+	})
+}
+
+// pieces writes octet by octet, each in a packet of its own, unless there are very many.
+type pieces struct{ net.Conn }
+
+func (p pieces) Write(b []byte) (int, error) {
+	if len(b) > 2000 {
+		return p.Conn.Write(b)
+	}
+	for i := range b {
+		if _, err := p.Conn.Write(b[i : i+1]); err != nil {
+			return i, err
+		}
+	}
+	return len(b), nil
+}
+
+// TestInProcessInPieces does so with clients whose octets come one by one: the engine waits everywhere in a command.
+func TestInProcessInPieces(t *testing.T) {
+	addr := startEngine(t, false)
+	t.Run("scripts", func(t *testing.T) {
+		RunDir(t, "testdata", users(func() (net.Conn, error) {
+			c, err := net.Dial("tcp", addr)
+			return pieces{c}, err
+		}), "starttls_injection")
 	})
 }

@@ -24,15 +24,20 @@ type Target struct {
 	User, Password string
 }
 
-// RunDir runs each script of a directory as a subtest, on a target of its own.
-func RunDir(t *testing.T, dir string, target func(t *testing.T) Target) {
+// RunDir runs each script of a directory as a subtest, on a target of its own, without those whose names begin as one
+// of skip.
+func RunDir(t *testing.T, dir string, target func(t *testing.T) Target, skip ...string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts in %s: %v", dir, err)
 	}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		if slices.ContainsFunc(skip, func(s string) bool { return strings.HasPrefix(name, s) }) {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			Run(t, file, target(t))
 		})
