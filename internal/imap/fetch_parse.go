@@ -108,6 +108,9 @@ func (c *Fetch) itemOf(d *wire.Decoder, w []byte) bool {
 	if !bracket && slices.ContainsFunc(c.Items, func(o FetchItem) bool { return o.Attr == i.Attr }) {
 		return true
 	}
+	if c.Items == nil {
+		c.Items = make([]FetchItem, 0, 4) // what most clients ask for
+	}
 	if len(c.Items) == maxFetchItems {
 		return d.Fail("too many fetch items")
 	}

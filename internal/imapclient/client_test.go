@@ -1,8 +1,10 @@
 package imapclient
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -104,5 +106,48 @@ func TestWaitIsBounded(t *testing.T) {
 	}
 	if c.Pending(time.Millisecond) {
 		t.Error("something is pending")
+	}
+}
+
+func TestStartTLS(t *testing.T) {
+	s := httptest.NewTLSServer(nil) // for its certificate
+	config := &tls.Config{Certificates: s.TLS.Certificates}
+	s.Close()
+	a, b := net.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		server := tls.Server(b, config)
+		_, err := io.WriteString(server, "* OK inside\r\n")
+		done <- err
+		_, _ = io.Copy(io.Discard, server) // the client's farewell
+		close(done)
+	}()
+	c := New(a)
+	defer func() {
+		c.Close()
+		<-done
+	}()
+	if err := c.StartTLS(&tls.Config{InsecureSkipVerify: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Read(); err != nil || got != "* OK inside" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStartTLSRefusesEarlyOctets(t *testing.T) {
+	c, sent := peer(t, "* OK\r\na OK go\r\n* injected\r\n")
+	defer sent()
+	if _, err := c.Read(); err != nil {
+		t.Fatal(err)
+	}
+	if !c.Pending(time.Second) {
+		t.Fatal("the rest is not there")
+	}
+	if err := c.StartTLS(&tls.Config{InsecureSkipVerify: true}); err == nil {
+		t.Error("went on with what was sent before the handshake")
 	}
 }
