@@ -52,36 +52,51 @@ func (a *account) ID() mail.AccountID { return a.id }
 
 // acquire is the account's open files; release them. It opens or creates the account if need be.
 func (a *account) acquire() (*files, error) {
+	if a.store.closed.Load() {
+		return nil, a.closedError()
+	}
 	if !a.id.Valid() {
 		return nil, refuse("use account", mail.NotFound, string(a.id))
 	}
-	if err := a.store.touch(a); err != nil {
-		return nil, err
-	}
 	a.used.Store(time.Now().UnixNano())
-	a.mu.Lock()
-	f := a.files
-	if f != nil && f.changed.gone() {
-		a.files = nil
-		f.retire()
-		f = nil
+	f, err := a.use()
+	if err != nil {
+		return nil, fail("open account", string(a.id), err)
 	}
-	if f == nil {
-		var err error
-		if f, err = a.openFiles(); err != nil {
-			a.mu.Unlock()
-			return nil, fail("open account", string(a.id), err)
-		}
-		a.files = f
+	if !a.store.touch(a) { // closed meanwhile
+		f.release()
+		a.evict()
+		return nil, a.closedError()
 	}
-	f.mu.Lock()
-	f.users++
-	f.mu.Unlock()
-	a.mu.Unlock()
 	for victim := a.store.oldest(a.store.opts.Handles); victim != nil; victim = a.store.oldest(a.store.opts.Handles) {
 		victim.evict()
 	}
 	return f, nil
+}
+
+func (a *account) closedError() error {
+	return &mail.Error{Op: "use account", Kind: mail.Unavailable, Item: string(a.id), Err: errClosed}
+}
+
+// use counts one more user of the account's files, which it opens if need be.
+func (a *account) use() (*files, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.files != nil && a.files.changed.gone() {
+		a.files.retire()
+		a.files = nil
+	}
+	if a.files == nil {
+		f, err := a.openFiles()
+		if err != nil {
+			return nil, err
+		}
+		a.files = f
+	}
+	a.files.mu.Lock()
+	a.files.users++
+	a.files.mu.Unlock()
+	return a.files, nil
 }
 
 // release ends the use of what acquire gave.

@@ -21,12 +21,15 @@ const digestGap = 4
 // Digests implements mail.Messages.
 func (a *account) Digests(ctx context.Context, ids []mail.ContentID, want mail.Columns,
 	yield func(i int, d *mail.Digest) error) error {
-	r := digestReader{ctx: ctx, want: want, yield: yield}
+	r := digestReader{want: want, yield: yield}
 	return a.view(ctx, "read digests", string(a.id), func(_ *files, c *conn) error {
 		for i := 0; i < len(ids); {
 			j := i + 1
 			for j < len(ids) && ids[j] > ids[j-1] && ids[j]-ids[j-1] <= digestGap {
 				j++
+			}
+			if err := ctx.Err(); err != nil {
+				return err
 			}
 			if err := r.run(c, ids[i:j], i); err != nil {
 				return err
@@ -39,7 +42,6 @@ func (a *account) Digests(ctx context.Context, ids []mail.ContentID, want mail.C
 
 // digestReader reads digests into one Digest.
 type digestReader struct {
-	ctx   context.Context // of the call that it is a part of
 	want  mail.Columns
 	yield func(i int, d *mail.Digest) error
 	d     mail.Digest
@@ -59,9 +61,6 @@ func (r *digestReader) query() string {
 
 // run yields the contents ids, which ascend with small gaps; base is the index of the first.
 func (r *digestReader) run(c *conn, ids []mail.ContentID, base int) error {
-	if err := r.ctx.Err(); err != nil {
-		return err
-	}
 	s, err := c.prep(r.query())
 	if err != nil {
 		return err

@@ -175,6 +175,9 @@ func (c *conn) run(query string, args ...int64) error {
 // unjoin forgets the message ids of a content that no other one has.
 func (t *tx) unjoin(id mail.ContentID) error {
 	d, err := t.c.loadKeys(id)
+	if mail.KindOf(err) == mail.Corrupt {
+		return nil // Verify reports it; the room comes back all the same
+	}
 	if err != nil {
 		return err
 	}
@@ -211,8 +214,8 @@ func (c *conn) loadKeys(id mail.ContentID) (*mail.Digest, error) {
 func (t *tx) purgePages(before int64) error {
 	for _, q := range [...]string{
 		// a snapshot older than the emptying of a page must not be brought up to date without it
-		`UPDATE mailbox SET shrunk = max(shrunk, ifnull((SELECT max(highest) FROM page
-			WHERE page.id >> 24 = mailbox.id AND substr(data, 2, 32) = zeroblob(32)), 0))`,
+		`UPDATE mailbox SET shrunk = max(shrunk, e.highest) FROM (SELECT id >> 24 AS box, max(highest) AS highest FROM page
+			WHERE substr(data, 2, 32) = zeroblob(32) GROUP BY box) AS e WHERE mailbox.id = e.box`,
 		"DELETE FROM page WHERE substr(data, 2, 32) = zeroblob(32)",
 		`DELETE FROM fixed WHERE id NOT IN (SELECT id FROM page)
 			AND id NOT IN (SELECT mailbox << 24 | no FROM expunged)`,

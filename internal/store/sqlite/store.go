@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 	"weak"
 
@@ -28,11 +29,11 @@ type store struct {
 	evicted chan *files   // to be closed, whose log is long
 	stop    chan struct{}
 	worker  sync.WaitGroup // the janitor
+	closed  atomic.Bool    // set with mu held
 
 	mu       sync.Mutex
 	accounts map[mail.AccountID]weak.Pointer[account]
 	open     list.List // of *account with open files, most recently used first
-	closed   bool
 }
 
 // Open opens the store in that directory, which it creates if it is not there. Close waits for the goroutines that
@@ -139,12 +140,11 @@ func (s *store) sweep() {
 // Close implements mail.Store.
 func (s *store) Close() error {
 	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
+	again := s.closed.Swap(true)
+	s.mu.Unlock()
+	if again {
 		return nil
 	}
-	s.closed = true
-	s.mu.Unlock()
 	close(s.stop)
 	s.worker.Wait()
 	for len(s.evicted) > 0 {
@@ -169,19 +169,19 @@ func (s *store) oldest(keep int) *account {
 	return a
 }
 
-// touch makes a the most recently used of the open accounts.
-func (s *store) touch(a *account) error {
+// touch makes a the most recently used of the open accounts, false if the store is closed.
+func (s *store) touch(a *account) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return &mail.Error{Op: "use account", Kind: mail.Unavailable, Item: string(a.id), Err: errClosed}
-	}
-	if a.place != nil {
+	switch {
+	case s.closed.Load():
+		return false
+	case a.place != nil:
 		s.open.MoveToFront(a.place)
-	} else {
+	default:
 		a.place = s.open.PushFront(a)
 	}
-	return nil
+	return true
 }
 
 var errClosed = errors.New("the store is closed")
