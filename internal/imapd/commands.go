@@ -238,10 +238,11 @@ func (s *session) answer(err error) string {
 	return "NO"
 }
 
+// appendOK does not name the command: there are clients that take any line with the word CAPABILITY for a list of them.
 func (s *session) appendOK() {
 	b := imap.AppendCondStart(s.out.buf, s.tag, imap.OK)
 	if len(s.code) > 0 {
 		b = append(append(b, s.code...), ' ')
 	}
-	s.out.buf = append(append(b, s.verb...), " completed\r\n"...)
+	s.out.buf = append(b, "completed\r\n"...)
 }
