@@ -106,8 +106,8 @@ func (n *Notifier) Close() error {
 	return err
 }
 
-// Watch has wake called after each change of what key names; changes may share a call, and a call may come without a change.
-// wake must not block and must not call the Notifier. stop ends it and returns when wake no longer runs.
+// Watch has wake called after each change of what key names; changes may share a call, and a call may come without a
+// change. wake must not block and must not call the Notifier. stop ends it and returns when wake no longer runs.
 func (n *Notifier) Watch(key string, wake func()) (stop func()) {
 	w := &Watcher{wake: wake}
 	n.mu.Lock()

@@ -215,8 +215,8 @@ func (f *files) give(c *conn) {
 	}
 }
 
-// flock takes the lock that a writer needs, how is LOCK_EX with or without LOCK_NB. Only the head of the queue of this
-// process may ask for it (or who opens the files): in a process the lock does not count.
+// flock takes the lock that a writer needs, how is LOCK_EX with or without LOCK_NB. Only the head of the queue of
+// this process may ask for it (or who opens the files): in a process the lock does not count.
 func (f *files) flock(how int) error {
 	if f.lock < 0 {
 		fd, err := unix.Open(f.dir+"/lock", unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)

@@ -47,7 +47,8 @@ func (a *account) uploads(msgs []mail.NewMessage) ([]*upload, error) {
 	ups := make([]*upload, len(msgs))
 	for i := range msgs {
 		u, ok := msgs[i].Upload.(*upload)
-		if !ok || u == nil || u.state != uploadOpen || u.account != a || msgs[i].Digest == nil || slices.Contains(ups[:i], u) {
+		if !ok || u == nil || u.state != uploadOpen || u.account != a || msgs[i].Digest == nil ||
+			slices.Contains(ups[:i], u) {
 			return nil, refuse("append", mail.Invalid, string(a.id))
 		}
 		if err := checkFlags("append", msgs[i].Flags); err != nil {

@@ -139,7 +139,8 @@ func BenchmarkSnapshot20000(b *testing.B) {
 		op := mail.AddFlags
 		for b.Loop() {
 			b.StopTimer()
-			if _, err := a.SetFlags(ctx, 1, mail.FlagChange{UIDs: mail.SetOf(777), Op: op, Flags: []mail.Flag{mail.Seen}}); err != nil {
+			c := mail.FlagChange{UIDs: mail.SetOf(777), Op: op, Flags: []mail.Flag{mail.Seen}}
+			if _, err := a.SetFlags(ctx, 1, c); err != nil {
 				b.Fatal(err)
 			}
 			op = mail.AddFlags + mail.RemoveFlags - op

@@ -13,11 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The file `changed`: three native words. The first is the account's ModSeq, with the top bit set (dirty) from before a
-// commit until after it: who sees that asks the database. The second says for which life of the file the first can
-// be believed (this boot, this inode, this version of the schema): a crash of the machine may bring back an old first word, a restored file has
-// one. The third is drawn anew with the second, so that what a process has cached of an account's earlier life is
-// not taken for the present one.
+// The file `changed`: three native words. The first is the account's ModSeq, with the top bit set (dirty) from
+// before a commit until after it: who sees that asks the database. The second says for which life of the file the
+// first can be believed (this boot, this inode, this version of the schema): a crash of the machine may bring back
+// an old first word, a restored file has one. The third is drawn anew with the second, so that what a process has
+// cached of an account's earlier life is not taken for the present one.
 const (
 	changedSize = 24
 	dirtyBit    = 1 << 63

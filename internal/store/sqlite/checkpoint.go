@@ -7,7 +7,8 @@ const (
 	checkEvery = 32
 	// longLog is the length of the log in octets from which the janitor writes it back while the account is in use.
 	longLog = 1 << 20
-	// idleLog is the length of the log in octets that a closed account may keep: the next opening reads it as a whole.
+	// idleLog is the length of the log in octets that a closed account may keep: the next opening reads it as a
+	// whole.
 	idleLog = 128 << 10
 )
 
@@ -38,8 +39,8 @@ func (a *account) checkpoint() {
 	f.release()
 }
 
-// writeBack writes the log back into the database and empties it, as far as nobody is in the way. What it cannot do now is done
-// the next time, or by a committing writer.
+// writeBack writes the log back into the database and empties it, as far as nobody is in the way. What it cannot do
+// now is done the next time, or by a committing writer.
 func (f *files) writeBack() {
 	if f.changed.gone() || walSize(f.dir+"/mail.db") < idleLog {
 		return

@@ -9,8 +9,8 @@ import (
 )
 
 // A page blob is: the format's number, a bitmap of the UIDs there are (bit i of octet i/8 is UID no*PageSize+i), some
-// columns, the CRC-32C of all before, little endian. A column is its least value (8 octets), the width of what comes (0,
-// 1, 2, 4 or 8) and for each message its difference to the least value.
+// columns, the CRC-32C of all before, little endian. A column is its least value (8 octets), the width of what comes
+// (0, 1, 2, 4 or 8) and for each message its difference to the least value.
 const (
 	pageFormat = 1
 	bitmapSize = mail.PageSize / 8

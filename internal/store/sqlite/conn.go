@@ -18,8 +18,8 @@ import (
 // met while another process recovers or resets the log.
 const busyTimeout = 10 * time.Second
 
-// autoCheckpoint is the length of the log in pages at which a committing writer checkpoints by itself. It is the bound
-// that holds under any load; usually the janitor is there first, see Store.checkpoint.
+// autoCheckpoint is the length of the log in pages at which a committing writer checkpoints by itself. It is the
+// bound that holds under any load; usually the janitor is there first, see Store.checkpoint.
 const autoCheckpoint = 4096
 
 // cacheKiB bounds the page cache of a connection. Hot data is in the kernel's cache, and snapshots are ours.
@@ -87,7 +87,8 @@ func (c *conn) config(option, value int32) error {
 	return sqlite.ResultCode(lib.Xsqlite3_db_config(c.tls, c.db, option, args)).ToError()
 }
 
-// noLookaside takes the connection's own pool of small allocations away: 12 to 55 KB a handle, and no slower without it.
+// noLookaside takes the connection's own pool of small allocations away: 12 to 55 KB a handle, and no slower without
+// it.
 func (c *conn) noLookaside() error {
 	args := libc.NewVaList(uintptr(0), int32(0), int32(0))
 	if args == 0 {

@@ -8,12 +8,14 @@ import (
 )
 
 // Copy implements mail.Messages.
-func (a *account) Copy(ctx context.Context, from mail.MailboxID, uids mail.UIDSet, to mail.MailboxID) (mail.Copied, error) {
+func (a *account) Copy(ctx context.Context, from mail.MailboxID, uids mail.UIDSet,
+	to mail.MailboxID) (mail.Copied, error) {
 	return a.transfer(ctx, "copy", from, to, transfer{uids: uids})
 }
 
 // Move implements mail.Messages.
-func (a *account) Move(ctx context.Context, from mail.MailboxID, uids mail.UIDSet, to mail.MailboxID) (mail.Copied, error) {
+func (a *account) Move(ctx context.Context, from mail.MailboxID, uids mail.UIDSet,
+	to mail.MailboxID) (mail.Copied, error) {
 	return a.transfer(ctx, "move", from, to, transfer{uids: uids, move: true})
 }
 

@@ -30,8 +30,8 @@ func (m *maker) close() {
 // cachePragma sets the size of a connection's page cache.
 const cachePragma = "PRAGMA cache_size = -256"
 
-// create makes a new account: beside its place, then by one rename, so that nobody sees half of it. If another process was first,
-// theirs stands.
+// create makes a new account: beside its place, then by one rename, so that nobody sees half of it. If another
+// process was first, theirs stands.
 func (s *store) create(id mail.AccountID, dir string) error {
 	image, err := s.maker.image(s.opts.Options)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// The queries of Digests by what is wanted: a run of ids in one go. Each has the columns id, header_size, envelope, keys,
-// parts, body, headers, with NULL for what its tables lack.
+// The queries of Digests by what is wanted: a run of ids in one go. Each has the columns id, header_size, envelope,
+// keys, parts, body, headers, with NULL for what its tables lack.
 const (
 	digestRun    = "SELECT id, 0, envelope, keys, NULL, NULL, NULL FROM digest WHERE id BETWEEN ? AND ?"
 	structureRun = "SELECT id, header_size, NULL, NULL, parts, body, headers FROM structure WHERE id BETWEEN ? AND ?"

@@ -34,7 +34,8 @@ func TestDirectory(t *testing.T) {
 			t.Errorf("got %v, want kind %v", err, want)
 		}
 	}
-	if err := d.Add(ctx, []auth.User{{Login: "bob", Hash: "{PLAIN}b"}, {Login: "alice", Account: "a1"}}, false); err != nil {
+	users := []auth.User{{Login: "bob", Hash: "{PLAIN}b"}, {Login: "alice", Account: "a1"}}
+	if err := d.Add(ctx, users, false); err != nil {
 		t.Fatal(err)
 	}
 	bob, err := other.Lookup(ctx, "bob")

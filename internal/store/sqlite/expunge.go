@@ -7,7 +7,8 @@ import (
 )
 
 // Expunge implements mail.Messages.
-func (a *account) Expunge(ctx context.Context, mailbox mail.MailboxID, uids mail.UIDSet) (mail.UIDSet, mail.ModSeq, error) {
+func (a *account) Expunge(ctx context.Context, mailbox mail.MailboxID,
+	uids mail.UIDSet) (mail.UIDSet, mail.ModSeq, error) {
 	if uids == nil {
 		uids = mail.UIDSet{{Start: 1, Stop: 1<<32 - 1}}
 	}

@@ -44,8 +44,8 @@ func verify(t *testing.T, a mail.Account) (problems []string) {
 
 const faultDir = "CONSTANCE_FAULT_DIR"
 
-// A full disk, played by a limit on the size of files: what does not fit is Unavailable and changes nothing; when there
-// is room again all goes on. In a process of its own, since the limit is the process's.
+// A full disk, played by a limit on the size of files: what does not fit is Unavailable and changes nothing; when
+// there is room again all goes on. In a process of its own, since the limit is the process's.
 func TestDiskFull(t *testing.T) {
 	if dir := os.Getenv(faultDir); dir != "" {
 		diskFull(t, dir)

@@ -7,8 +7,8 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// The keys of a content are one blob: the format's number, the thread, Sent and SentDay (zigzag) as varints, the texts
-// of texts() and then the references, each with its length before it.
+// The keys of a content are one blob: the format's number, the thread, Sent and SentDay (zigzag) as varints, the
+// texts of texts() and then the references, each with its length before it.
 const keysFormat = 1
 
 // keyTexts is how many texts a digest has besides its references.

@@ -254,8 +254,9 @@ func (a *account) Mailbox(ctx context.Context, name string) (mail.Mailbox, error
 	return l.list[i], nil
 }
 
-// ClaimRecent implements mail.Messages. What was claimed is in the file `recent`, 4 octets per mailbox, which is shared by all
-// processes and never synced: after a crash messages count as recent again, as RFC 3501 section 2.3.2 has it when in doubt.
+// ClaimRecent implements mail.Messages. What was claimed is in the file `recent`, 4 octets per mailbox, which is
+// shared by all processes and never synced: after a crash messages count as recent again, as RFC 3501 section 2.3.2
+// has it when in doubt.
 func (a *account) ClaimRecent(ctx context.Context, mailbox mail.MailboxID) (mail.UID, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err

@@ -14,7 +14,8 @@ import (
 // purgeChunk is how many contents a transaction of Purge lets go at most, but for those of the page it is at.
 const purgeChunk = 512
 
-// Purge implements mail.Account. It works in transactions of bounded length; ended in the middle, it goes on the next time.
+// Purge implements mail.Account. It works in transactions of bounded length; ended in the middle, it goes on the
+// next time.
 func (a *account) Purge(ctx context.Context, before time.Time) (mail.PurgeResult, error) {
 	var sum mail.PurgeResult
 	for more := true; more; {
@@ -31,7 +32,8 @@ func (a *account) Purge(ctx context.Context, before time.Time) (mail.PurgeResult
 		sum.Octets += p.sum.Octets
 		more = p.more
 	}
-	if err := a.update(ctx, "purge", string(a.id), func(t *tx) error { return t.purgePages(nanoseconds(before)) }); err != nil {
+	err := a.update(ctx, "purge", string(a.id), func(t *tx) error { return t.purgePages(nanoseconds(before)) })
+	if err != nil {
 		return sum, err
 	}
 	return sum, fail("purge", string(a.id), a.purgeSegments(ctx))

@@ -8,8 +8,8 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 )
 
-// schema is mail.db as a new account gets it. Tables are few and have no indexes of their own where a key will do: each
-// one costs every opening of an account its parsing. docs/storage.md explains the columns.
+// schema is mail.db as a new account gets it. Tables are few and have no indexes of their own where a key will do:
+// each one costs every opening of an account its parsing. docs/storage.md explains the columns.
 const schema = `
 CREATE TABLE account(id INTEGER PRIMARY KEY, modseq INTEGER, content INTEGER, mailbox INTEGER, thread INTEGER,
 	uidvalidity INTEGER, storage INTEGER, storage_limit INTEGER, messages INTEGER, messages_limit INTEGER);

@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A segment is a file of records: recordHead octets (the mark, the CRC-32C of the body, its length, little endian) and
-// the body. Who appends owns the whole file by a lock of its first octet; who reads a body holds a read lock of its first
-// octet, so that Purge leaves it alone. The locks are of the open file, not of the process.
+// A segment is a file of records: recordHead octets (the mark, the CRC-32C of the body, its length, little endian)
+// and the body. Who appends owns the whole file by a lock of its first octet; who reads a body holds a read lock of
+// its first octet, so that Purge leaves it alone. The locks are of the open file, not of the process.
 const (
 	recordMark = "CMS1"
 	recordHead = 16

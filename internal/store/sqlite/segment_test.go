@@ -41,7 +41,8 @@ func blocks(t testing.TB, path string) int64 {
 func purgeUID(t testing.TB, a mail.Account, u mail.UID) {
 	t.Helper()
 	ctx := context.Background()
-	if _, err := a.SetFlags(ctx, 1, mail.FlagChange{UIDs: mail.SetOf(u), Op: mail.AddFlags, Flags: []mail.Flag{mail.Deleted}}); err != nil {
+	c := mail.FlagChange{UIDs: mail.SetOf(u), Op: mail.AddFlags, Flags: []mail.Flag{mail.Deleted}}
+	if _, err := a.SetFlags(ctx, 1, c); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := a.Expunge(ctx, 1, mail.SetOf(u)); err != nil {

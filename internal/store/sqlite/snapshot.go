@@ -84,7 +84,8 @@ func (s *snapshots) put(c *cached) {
 // sizeOfSnapshot is about how many octets of memory a snapshot takes.
 func sizeOfSnapshot(s *mail.Snapshot) int64 {
 	const row = 4 + 6*8
-	return int64(unsafe.Sizeof(mail.Snapshot{})) + 256 + int64(s.Len())*row + int64(len(s.Pages))*(int64(unsafe.Sizeof(mail.Page{}))+16)
+	page := int64(unsafe.Sizeof(mail.Page{})) + 16
+	return int64(unsafe.Sizeof(mail.Snapshot{})) + 256 + int64(s.Len())*row + int64(len(s.Pages))*page
 }
 
 // Snapshot implements mail.Messages.

@@ -45,14 +45,19 @@ func tryDeliver(a mail.Account, box mail.MailboxID, text string, flags ...mail.F
 	if _, err := io.Copy(u, strings.NewReader(text)); err != nil {
 		return mail.Appended{}, err
 	}
-	d := &mail.Digest{Envelope: []byte("(env)"), BodyStructure: []byte("(bs)"), Parts: []byte("parts"), Headers: []byte("h: x\r\n"), HeaderSize: 3}
+	d := &mail.Digest{
+		Envelope: []byte("(env)"), BodyStructure: []byte("(bs)"), Parts: []byte("parts"), Headers: []byte("h: x\r\n"),
+		HeaderSize: 3,
+	}
 	d.Subject, d.MessageID = "subject", "id@x"
 	return a.Append(ctx, box, []mail.NewMessage{{Upload: u, Digest: d, Flags: flags, Internal: time.Unix(1e9, 0)}})
 }
 
 func TestWalk(t *testing.T) {
 	ctx := context.Background()
-	s := openTest(t, t.TempDir(), Options{InlineLimit: 100, Options: mail.Options{Mailboxes: []mail.NewMailbox{{Name: "Sent", Use: mail.UseSent, Subscribed: true}}}})
+	o := Options{InlineLimit: 100}
+	o.Mailboxes = []mail.NewMailbox{{Name: "Sent", Use: mail.UseSent, Subscribed: true}}
+	s := openTest(t, t.TempDir(), o)
 	a := s.Account("alice")
 	boxes, err := a.Mailboxes(ctx)
 	if err != nil || len(boxes) != 2 {
@@ -87,7 +92,8 @@ func TestWalk(t *testing.T) {
 		}
 		c.Close()
 	}
-	ch, err := a.SetFlags(ctx, 1, mail.FlagChange{UIDs: mail.SetOf(1, 2), Op: mail.AddFlags, Flags: []mail.Flag{mail.Deleted}})
+	change := mail.FlagChange{UIDs: mail.SetOf(1, 2), Op: mail.AddFlags, Flags: []mail.Flag{mail.Deleted}}
+	ch, err := a.SetFlags(ctx, 1, change)
 	if err != nil || ch.Changed.Len() != 2 {
 		t.Fatal(ch, err)
 	}

@@ -54,7 +54,9 @@ func (v *verifier) problem(b *box, u mail.UID, format string, args ...any) {
 
 // tables checks all tables against each other.
 func (v *verifier) tables() error {
-	for _, check := range []func() error{v.structure, v.mailboxes, v.pages, v.counters, v.expunges, v.references, v.threadUses} {
+	for _, check := range []func() error{
+		v.structure, v.mailboxes, v.pages, v.counters, v.expunges, v.references, v.threadUses,
+	} {
 		if err := check(); err != nil {
 			return err
 		}
