@@ -38,7 +38,12 @@ account that fails does not stop the others.`,
 				if err != nil {
 					return err
 				}
-				return p.purge(c.Context(), b, users, time.Now().Add(-grace), log)
+				sum, err := purge(c.Context(), b, users, time.Now().Add(-grace))
+				if log {
+					p.logger(b.conf).Info("purged", "accounts", sum.Accounts, "failed", sum.Failed, "messages", sum.Messages, "octets", sum.Octets)
+					return err
+				}
+				return errors.Join(err, p.printPurge(sum))
 			})
 		},
 	}
@@ -56,8 +61,8 @@ type purgeSum struct {
 	Octets   int64 `json:"octets"`
 }
 
-func (p *program) purge(ctx context.Context, b *backend, users []auth.User, before time.Time, log bool) error {
-	var sum purgeSum
+// purge purges the account of each user. The error is that of all accounts that failed.
+func purge(ctx context.Context, b *backend, users []auth.User, before time.Time) (sum purgeSum, err error) {
 	var failures []error
 	for _, u := range users {
 		r, err := b.store.Account(u.Account).Purge(ctx, before)
@@ -71,13 +76,12 @@ func (p *program) purge(ctx context.Context, b *backend, users []auth.User, befo
 		}
 		sum = add(sum, r)
 	}
-	if log {
-		p.logger(b.conf).Info("purged", "accounts", sum.Accounts, "failed", sum.Failed, "messages", sum.Messages, "octets", sum.Octets)
-		return errors.Join(failures...)
-	}
+	return sum, errors.Join(failures...)
+}
+
+func (p *program) printPurge(sum purgeSum) error {
 	row := []string{strconv.Itoa(sum.Accounts), strconv.FormatInt(sum.Messages, 10), strconv.FormatInt(sum.Contents, 10), humanSize(sum.Octets)}
-	err := p.table([]string{"ACCOUNTS", "MESSAGES", "CONTENTS", "ROOM"}, [][]string{row}, sum)
-	return errors.Join(append(failures, err)...)
+	return p.table([]string{"ACCOUNTS", "MESSAGES", "CONTENTS", "ROOM"}, [][]string{row}, sum)
 }
 
 func add(s purgeSum, r mail.PurgeResult) purgeSum {
