@@ -197,7 +197,7 @@ func (s *store) janitor() {
 		case a := <-s.kick:
 			a.checkpoint()
 		case f := <-s.evicted:
-			f.writeBack()
+			f.writeBack(true)
 			f.retire()
 		case now := <-tick.C:
 			s.closeIdle(now.Add(-s.opts.Idle).UnixNano())
