@@ -15,7 +15,7 @@ import (
 type command struct {
 	run func(*session, context.Context, imap.Command) error
 	in  state // where it is allowed
-	// expunges may not be told while it runs: its numbers must hold. Its UID form knows no such bound.
+	// noExpunge: expunges may not be told while it runs: its numbers must hold. Its UID form knows no such bound.
 	// RFC 9051 section 7.5.1.
 	noExpunge bool
 	changes   bool // the selected mailbox, so that it is refused after EXAMINE

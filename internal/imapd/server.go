@@ -40,7 +40,7 @@ type Options struct {
 
 	AppendLimit int64         // octets of one message that APPEND takes; default 50 MiB. RFC 7889
 	Limits      wire.Limits   // of commands after login; before login they are those of preLogin
-	Idle        time.Duration // without a command until the session ends; default and least 30 minutes. RFC 9051 section 5.4
+	Idle        time.Duration // without a command until the session ends; default 30 minutes, the least that RFC 9051 section 5.4 allows
 	Login       time.Duration // for a client to log in; default 3 minutes
 	Conn        conn.Options  // deadlines of reads, writes and handshakes
 	MaxBad      int           // BAD answers in a row that end a session; default 25
