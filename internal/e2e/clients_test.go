@@ -122,3 +122,17 @@ func deliverMany(t *testing.T, s *Server, user string, from, to int) {
 	}
 	s.Run(t, "", args...)
 }
+
+// awaitTrue looks until something is so; it fails the test after a while.
+func awaitTrue(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	deadline, tick := time.After(startTimeout), time.NewTicker(20*time.Millisecond)
+	defer tick.Stop()
+	for !so() {
+		select {
+		case <-deadline:
+			t.Fatalf("in vain: %s", what)
+		case <-tick.C:
+		}
+	}
+}
