@@ -68,8 +68,9 @@ func New(c net.Conn, opts *Options) *Conn {
 	return n // TCP_NODELAY is on: Go's default
 }
 
-// StartTLS makes the connection a TLS one, as the server. The caller must hold no octets that came before the handshake in the
-// clear: whoever could inject them would speak for the client (CVE-2011-0411). RFC 9051 section 6.2.1.
+// StartTLS makes the connection a TLS one, as the server. The caller must hold no octets that came before the
+// handshake in the clear: whoever could inject them would speak for the client (CVE-2011-0411). RFC 9051 section
+// 6.2.1.
 func (c *Conn) StartTLS(config *tls.Config) error {
 	if c.tls != nil {
 		return errors.New("TLS is on already")

@@ -148,8 +148,8 @@ func (m *mirror) step(r *rand.Rand) {
 	m.learn()
 }
 
-// TestHistoriesOfTwoClients has clients change a mailbox at random, one after the other; each must be able to follow by what
-// it is told alone.
+// TestHistoriesOfTwoClients has clients change a mailbox at random, one after the other; each must be able to follow
+// by what it is told alone.
 func TestHistoriesOfTwoClients(t *testing.T) {
 	for seed := range uint64(25) {
 		s := startServer(t, nil)

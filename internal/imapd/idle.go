@@ -8,8 +8,8 @@ import (
 	"github.com/constance-mail/constance/internal/imap/wire"
 )
 
-// idle is IDLE. It only notes that the session is idling: what ends the wait (a change, or the client) goes on from there. Until
-// then nothing is held but the watch of the account. RFC 9051 section 6.3.13.
+// idle is IDLE. It only notes that the session is idling: what ends the wait (a change, or the client) goes on from
+// there. Until then nothing is held but the watch of the account. RFC 9051 section 6.3.13.
 func (s *session) idle(ctx context.Context, _ *imap.Idle) error {
 	if s.sel != nil {
 		s.unwatch = s.acct.Watch(s.conn.Interrupt) // before looking, so that nothing falls between

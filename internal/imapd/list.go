@@ -31,7 +31,11 @@ func tree(boxes []mail.Mailbox) []listEntry {
 		if len(above) > 0 {
 			start = len(out[above[len(above)-1]].name) + 1
 		}
-		for at := strings.IndexByte(m.Name[start:], mail.Separator); at >= 0; at = strings.IndexByte(m.Name[start:], mail.Separator) {
+		for {
+			at := strings.IndexByte(m.Name[start:], mail.Separator)
+			if at < 0 {
+				break
+			}
 			above = append(above, len(out))
 			out = append(out, listEntry{name: m.Name[:start+at]})
 			start += at + 1
@@ -171,13 +175,15 @@ func (l *lister) attrs(e *listEntry) imap.ListAttrs {
 	return a
 }
 
-// lsub is LSUB. With "%" a name above a subscribed one that does not match stands for it, as \Noselect. RFC 3501 section 6.3.9.
+// lsub is LSUB. With "%" a name above a subscribed one that does not match stands for it, as \Noselect. RFC 3501
+// section 6.3.9.
 func (s *session) lsub(ctx context.Context, c *imap.LSub) error {
 	boxes, err := s.mailboxes(ctx)
 	if err != nil {
 		return err
 	}
-	l := lister{s: s, c: &imap.List{Select: imap.ListSubscribed}, entries: tree(boxes), match: []*matcher{newMatcher(c.Reference, c.Pattern)}}
+	l := lister{s: s, c: &imap.List{Select: imap.ListSubscribed}, entries: tree(boxes),
+		match: []*matcher{newMatcher(c.Reference, c.Pattern)}}
 	for i := range l.entries {
 		e := &l.entries[i]
 		if !l.matches(e.name) {

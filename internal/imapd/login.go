@@ -114,8 +114,8 @@ func (s *session) enterAs(ctx context.Context, login, password string) error {
 	return nil
 }
 
-// upgrade is STARTTLS: the handshake begins after the tagged answer. Octets that the client sent behind the command came in the
-// clear, from whomever, and end the session (CVE-2011-0411). RFC 9051 section 6.2.1.
+// upgrade is STARTTLS: the handshake begins after the tagged answer. Octets that the client sent behind the command
+// came in the clear, from whomever, and end the session (CVE-2011-0411). RFC 9051 section 6.2.1.
 func (s *session) upgrade(context.Context, *imap.StartTLS) error {
 	switch {
 	case s.conn.Secure():

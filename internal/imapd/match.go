@@ -21,7 +21,7 @@ func newMatcher(reference, pattern string) *matcher {
 
 // collapse makes runs of wildcards one: "%*%" is "*".
 func collapse(p string) string {
-	if !strings.Contains(p, "%%") && !strings.Contains(p, "**") && !strings.Contains(p, "%*") && !strings.Contains(p, "*%") {
+	if !strings.ContainsAny(p, "%*") {
 		return p
 	}
 	var b strings.Builder

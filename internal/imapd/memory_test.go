@@ -24,8 +24,8 @@ func residentKiB(t testing.TB) int {
 	return pages * os.Getpagesize() / 1024
 }
 
-// TestMemoryOfIdleConnections measures what an idle connection costs this process, in IDLE with a mailbox selected. CONSTANCE_IDLE says how
-// many; the bound is for any number, as the test's own side is counted too.
+// TestMemoryOfIdleConnections measures what an idle connection costs this process, in IDLE with a mailbox selected.
+// CONSTANCE_IDLE says how many; the bound is for any number, as the test's own side is counted too.
 func TestMemoryOfIdleConnections(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		name := "plain"

@@ -29,8 +29,8 @@ func putBuffer(b []byte) {
 	}
 }
 
-// output is what a session has to say to its client. Answers are appended to buf, anywhere, also while the store is being
-// read; they are written where flush is called: never with a read of the store open.
+// output is what a session has to say to its client. Answers are appended to buf, anywhere, also while the store is
+// being read; they are written where flush is called: never with a read of the store open.
 type output struct {
 	conn *conn.Conn
 	slot *wait.Slot

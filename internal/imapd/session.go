@@ -20,8 +20,8 @@ import (
 	"github.com/constance-mail/constance/internal/wait"
 )
 
-// session is one client. What is not said to be shared belongs to the goroutine that is at work: the waiting one (serve), or
-// the busy one (work) that it started and waits for.
+// session is one client. What is not said to be shared belongs to the goroutine that is at work: the waiting one
+// (serve), or the busy one (work) that it started and waits for.
 type session struct {
 	srv     *Server
 	id      uint64

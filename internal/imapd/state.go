@@ -39,7 +39,8 @@ type selected struct {
 }
 
 // known takes note of a change by this session itself: the client was told of it, or asked not to be (.SILENT). Only
-// what directly follows all that was reported counts; otherwise somebody else's change could hide behind it, and sync reports both.
+// what directly follows all that was reported counts; otherwise somebody else's change could hide behind it, and sync
+// reports both.
 func (m *selected) known(own mail.ModSeq) {
 	if own == m.told+1 {
 		m.told = own

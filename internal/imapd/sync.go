@@ -80,7 +80,8 @@ func (s *session) tellFlags() {
 	s.out.buf = imap.AppendText(b, "flags that can be changed")
 }
 
-// tellExpunged tells that messages are gone and takes them out of the view. RFC 9051 section 7.5.1, RFC 7162 section 3.2.10.
+// tellExpunged tells that messages are gone and takes them out of the view. RFC 9051 section 7.5.1, RFC 7162 section
+// 3.2.10.
 func (s *session) tellExpunged(gone mail.UIDSet) {
 	m := s.sel
 	if len(gone) == 0 {

@@ -13,16 +13,16 @@ type State uint8
 
 // The states. The zero is Idle.
 const (
-	Idle       State = iota // for the client to say something, holding nothing
-	Reading                 // for the rest of a command or literal that the client has begun
-	Working                 // on the processor: parsing, computing an answer
-	Handshake               // for the client's part of a TLS handshake
-	Password                // for a password check, or the delay that punishes guessing
-	StoreRead               // for the store to read
-	StoreWrite              // for the store to commit, other writers' turns included
-	Writing                 // for the client to take what was sent
-	Upstream                // for another process or host
-	States     = iota       // how many there are
+	Idle       State  = iota // for the client to say something, holding nothing
+	Reading                  // for the rest of a command or literal that the client has begun
+	Working                  // on the processor: parsing, computing an answer
+	Handshake                // for the client's part of a TLS handshake
+	Password                 // for a password check, or the delay that punishes guessing
+	StoreRead                // for the store to read
+	StoreWrite               // for the store to commit, other writers' turns included
+	Writing                  // for the client to take what was sent
+	Upstream                 // for another process or host
+	States     = iota        // how many there are
 )
 
 var names = [States]string{
