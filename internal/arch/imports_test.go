@@ -28,7 +28,7 @@ var may = map[string][]string{
 	"internal/admin": {},
 
 	// beside all this: nothing of mail
-	"internal/service": {}, "internal/master": {"service"}, "internal/master/core": {"service"}, "internal/master/sim": {"master/core", "service"},
+	"internal/service": {}, "internal/master": {"service"}, "internal/master/roster": {"service"}, "internal/master/sim": {"master/roster", "service"},
 	"internal/master/cyrusconf": {"master"}, "internal/metrics": {"wait"},
 
 	"internal/arch": {}, "internal/e2e": {"imapclient"},

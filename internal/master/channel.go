@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/constance-mail/constance/internal/master/core"
+	"github.com/constance-mail/constance/internal/master/roster"
 	"github.com/constance-mail/constance/internal/service"
 )
 
@@ -24,7 +24,7 @@ const (
 
 // channel reads the status channel of one child. Only that child can spoil it.
 type channel struct {
-	child core.ChildID
+	child roster.ChildID
 	f     *os.File
 	in    *inbox
 	space chan struct{} // the owner took something
@@ -36,7 +36,7 @@ type channel struct {
 	queued bool // in inbox.talk
 }
 
-func newChannel(child core.ChildID, f *os.File, in *inbox) *channel {
+func newChannel(child roster.ChildID, f *os.File, in *inbox) *channel {
 	return &channel{child: child, f: f, in: in, space: make(chan struct{}, 1), quit: make(chan struct{})}
 }
 

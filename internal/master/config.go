@@ -1,6 +1,6 @@
 // Package master runs worker processes: it listens, starts workers when they are wanted, knows which are ready by what they
 // say and what the kernel says, replaces those that end, and ends them all. It never accepts a connection and knows
-// nothing of mail. What to do is decided by package core; this package does it and turns what happens outside into
+// nothing of mail. What to do is decided by package roster; this package does it and turns what happens outside into
 // events for it.
 //
 // One goroutine owns all state and runs the loop in loop.go. Every source of events has its own bounded place in the

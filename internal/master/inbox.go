@@ -4,16 +4,16 @@ import (
 	"os"
 	"sync"
 
-	"github.com/constance-mail/constance/internal/master/core"
+	"github.com/constance-mail/constance/internal/master/roster"
 )
 
 // share is how much of each source one round takes.
 const share = 64
 
 // lifeEvent is the start or the end of a child: one queue for both, so that no end overtakes its start. There are at
-// most a few for each child, and the core bounds the children being started.
+// most a few for each child, and the roster bounds the children being started.
 type lifeEvent struct {
-	child core.ChildID
+	child roster.ChildID
 	start *started // nil: its pidfd says that it has ended
 }
 
@@ -26,13 +26,13 @@ type inbox struct {
 
 	mu     sync.Mutex
 	life   []lifeEvent
-	listen []core.InstID // a connection waits
-	probe  []core.InstID // core wants a look
-	talk   []*channel    // status channels with something to take, each once
-	hangup bool          // SIGHUP
-	stop   os.Signal     // SIGTERM and the like
-	stacks bool          // SIGUSR1
-	plan   *plan         // a configuration that was loaded
+	listen []roster.InstID // a connection waits
+	probe  []roster.InstID // roster wants a look
+	talk   []*channel      // status channels with something to take, each once
+	hangup bool            // SIGHUP
+	stop   os.Signal       // SIGTERM and the like
+	stacks bool            // SIGUSR1
+	plan   *plan           // a configuration that was loaded
 }
 
 func newInbox() *inbox {

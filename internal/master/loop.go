@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/constance-mail/constance/internal/master/core"
+	"github.com/constance-mail/constance/internal/master/roster"
 )
 
 // asks is how many admin requests one round takes.
@@ -24,10 +24,10 @@ func (m *Master) loop(ctx context.Context) {
 	defer timer.Stop()
 	ended := ctx.Done()
 	var life []lifeEvent
-	var listen []core.InstID
+	var listen []roster.InstID
 	var talk []*channel
 	var runs []run
-	for !m.core.Done() {
+	for !m.roster.Done() {
 		m.clock.enter(stageWait)
 		var ask func()
 		if !m.in.more() {
@@ -56,14 +56,14 @@ func (m *Master) loop(ctx context.Context) {
 		m.clock.enter(stageListen)
 		listen = take(m.in, &m.in.listen, listen)
 		for _, id := range listen {
-			m.pending(core.Pending, id)
+			m.pending(roster.Pending, id)
 		}
 		listen = take(m.in, &m.in.probe, listen)
 		for _, id := range listen {
-			m.pending(core.Probed, id)
+			m.pending(roster.Probed, id)
 		}
 		m.clock.enter(stageTimer)
-		m.step(core.Event{Kind: core.Tick})
+		m.step(roster.Event{Kind: roster.Tick})
 		m.clock.enter(stageReload)
 		m.takePlan()
 		m.clock.enter(stageAdmin)
@@ -72,9 +72,9 @@ func (m *Master) loop(ctx context.Context) {
 	m.clock.enter(stageWait)
 }
 
-// setTimer makes the timer wake the loop when core, or a reload that was put off, wants to be.
+// setTimer makes the timer wake the loop when roster, or a reload that was put off, wants to be.
 func (m *Master) setTimer(t *time.Timer) {
-	d, ok := m.core.Next(m.clock.time())
+	d, ok := m.roster.Next(m.clock.time())
 	if m.hangup && !m.loading {
 		if r := time.Duration((1 - m.reloads) * float64(reloadEvery)); !ok || r < d {
 			d, ok = max(r, time.Millisecond), true
@@ -99,9 +99,9 @@ func (m *Master) takeSignals(ctx context.Context) {
 	}
 	if stop != nil {
 		m.counts.Signals++
-		m.step(core.Event{Kind: core.Stop})
+		m.step(roster.Event{Kind: roster.Stop})
 	}
-	if m.hangup && !m.loading && !m.core.Stopping() && m.mayReload(m.clock.time()) == 0 {
+	if m.hangup && !m.loading && !m.roster.Stopping() && m.mayReload(m.clock.time()) == 0 {
 		m.counts.Signals++
 		m.log.Info("got SIGHUP")
 		m.load(ctx)
@@ -118,7 +118,7 @@ func (m *Master) takePlan() {
 	}
 	m.loading = false
 	err := p.err
-	if err == nil && !m.core.Stopping() {
+	if err == nil && !m.roster.Stopping() {
 		err = m.adopt(p, false)
 	}
 	if err != nil {
@@ -168,7 +168,7 @@ func (m *Master) lifeEvent(e lifeEvent) {
 	}
 	if r.err != nil {
 		m.counts.ForkFails++
-		m.step(core.Event{Kind: core.SpawnFail, Child: e.child, Text: r.err.Error()})
+		m.step(roster.Event{Kind: roster.SpawnFail, Child: e.child, Text: r.err.Error()})
 		return
 	}
 	m.counts.Forks++
@@ -182,11 +182,11 @@ func (m *Master) lifeEvent(e lifeEvent) {
 		}()
 	}
 	m.log.Debug("about to exec "+r.order.path, "name", k.name, "pid", k.pid)
-	m.step(core.Event{Kind: core.Spawned, Child: e.child, PID: r.pid})
+	m.step(roster.Event{Kind: roster.Spawned, Child: e.child, PID: r.pid})
 }
 
 // reap asks the kernel what became of a child whose pidfd is readable.
-func (m *Master) reap(id core.ChildID, k *kid) {
+func (m *Master) reap(id roster.ChildID, k *kid) {
 	var status syscall.WaitStatus
 	pid, err := syscall.Wait4(k.pid, &status, syscall.WNOHANG, nil)
 	if err == nil && pid == 0 || errors.Is(err, syscall.EINTR) {
@@ -196,7 +196,7 @@ func (m *Master) reap(id core.ChildID, k *kid) {
 	k.pidfd = -1
 	m.counts.Exits++
 	m.logExit(k.kind, k.name, k.order.argv[0], k.pid, k.begun, status)
-	m.step(core.Event{Kind: core.Exited, Child: id, Status: status})
+	m.step(roster.Event{Kind: roster.Exited, Child: id, Status: status})
 }
 
 // listenTo takes what a child said.
@@ -207,62 +207,62 @@ func (m *Master) listenTo(c *channel, runs []run) []run {
 		if r.code == garbage {
 			m.counts.Garbage += uint64(r.n)
 		}
-		m.step(core.Event{Kind: core.Said, Child: c.child, Code: r.code, N: r.n})
+		m.step(roster.Event{Kind: roster.Said, Child: c.child, Code: r.code, N: r.n})
 	}
 	if ended {
-		m.step(core.Event{Kind: core.Ended, Child: c.child})
+		m.step(roster.Event{Kind: roster.Ended, Child: c.child})
 	}
 	return runs
 }
 
-// pending looks at a listening socket for core.
-func (m *Master) pending(kind core.Kind, id core.InstID) {
+// pending looks at a listening socket for roster.
+func (m *Master) pending(kind roster.Kind, id roster.InstID) {
 	i := m.insts[id]
 	if i == nil || i.sock == nil {
 		return
 	}
-	m.step(core.Event{Kind: kind, Inst: id, N: i.sock.waiting()})
+	m.step(roster.Event{Kind: kind, Inst: id, N: i.sock.waiting()})
 }
 
-// step leads one event through core and does what follows.
-func (m *Master) step(e core.Event) {
-	m.acts = m.core.Step(e, m.clock.time(), m.acts[:0])
+// step leads one event through roster and does what follows.
+func (m *Master) step(e roster.Event) {
+	m.acts = m.roster.Step(e, m.clock.time(), m.acts[:0])
 	m.perform()
 }
 
-// perform does what core decided. A probe's answer is an event for the next round, like any other.
+// perform does what roster decided. A probe's answer is an event for the next round, like any other.
 func (m *Master) perform() {
 	for _, a := range m.acts {
 		switch a.Op {
-		case core.OpSpawn:
+		case roster.OpSpawn:
 			m.start(a)
-		case core.OpSignal:
+		case roster.OpSignal:
 			if k := m.kids[a.Child]; k != nil && k.pidfd >= 0 {
 				unix.PidfdSendSignal(k.pidfd, a.Sig, nil, 0) //nolint:errcheck // it may just have ended
 			}
-		case core.OpArm:
+		case roster.OpArm:
 			if i := m.insts[a.Inst]; i != nil && i.sock != nil {
 				if err := m.watch.listener(a.Inst, i.sock.fd); err != nil {
 					m.log.Error("cannot watch a listener", "service", i.name, "err", err)
 				}
 			}
-		case core.OpProbe:
+		case roster.OpProbe:
 			id := a.Inst
 			m.in.put(func() { m.in.probe = append(m.in.probe, id) })
-		case core.OpRelease:
+		case roster.OpRelease:
 			m.release(a.Inst)
-		case core.OpGone:
+		case roster.OpGone:
 			delete(m.insts, a.Inst)
-		case core.OpForget:
+		case roster.OpForget:
 			m.forget(a.Child)
-		case core.OpLog:
-			m.log.Log(context.Background(), slog.Level(a.Level), a.Text)
+		case roster.OpLog:
+			m.log.Log(context.Background(), a.Level, a.Text)
 		}
 	}
 }
 
 // release takes an instance off its socket, which is closed unless another has taken it over.
-func (m *Master) release(id core.InstID) {
+func (m *Master) release(id roster.InstID) {
 	i := m.insts[id]
 	if i == nil || i.sock == nil {
 		return
@@ -272,7 +272,7 @@ func (m *Master) release(id core.InstID) {
 	m.unref(s)
 }
 
-func (m *Master) forget(id core.ChildID) {
+func (m *Master) forget(id roster.ChildID) {
 	k := m.kids[id]
 	if k == nil {
 		return
@@ -287,7 +287,7 @@ func (m *Master) forget(id core.ChildID) {
 }
 
 // start orders a child for an instance or a job.
-func (m *Master) start(a core.Action) {
+func (m *Master) start(a roster.Action) {
 	o := &order{child: a.Child, cred: m.conf.Credential, output: m.conf.Output}
 	k := &kid{order: o, pidfd: -1, inst: a.Inst}
 	if i := m.insts[a.Inst]; i != nil {
@@ -307,7 +307,7 @@ func (m *Master) start(a core.Action) {
 		k.kind, k.name, o.lane = "EVENT", e.Name, "event "+e.Name
 		o.path, o.argv, o.env = path(e.Path, e.Argv), e.Argv, append(environ(), e.Env...)
 	} else {
-		o.path, o.argv = "/", []string{"/"} // cannot be: fails to start, which core handles
+		o.path, o.argv = "/", []string{"/"} // cannot be: fails to start, which roster handles
 	}
 	m.kids[a.Child] = k
 	m.spawn.put(o)
@@ -318,7 +318,7 @@ func (m *Master) logExit(kind, name, path string, pid int, begun time.Time, stat
 	if !status.Exited() || status.ExitStatus() != 0 && status.ExitStatus() != ExitTempFail {
 		level = slog.LevelError
 	}
-	if m.core.Stopping() && status.Signaled() {
+	if m.roster.Stopping() && status.Signaled() {
 		level = slog.LevelDebug // as told
 	}
 	if m.log.Enabled(context.Background(), level) {

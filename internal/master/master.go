@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/constance-mail/constance/internal/master/core"
+	"github.com/constance-mail/constance/internal/master/roster"
 )
 
 // Master is a master process. Its methods are safe for any goroutine; Run is called once.
@@ -28,15 +28,15 @@ type Master struct {
 	stalls atomic.Uint64
 
 	// The rest is owned by Run's goroutine.
-	core     *core.State
-	acts     []core.Action
+	roster   *roster.State
+	acts     []roster.Action
 	watch    *watcher
 	spawn    *spawners
 	clock    *stopwatch
-	insts    map[core.InstID]*instance
+	insts    map[roster.InstID]*instance
 	socks    map[string]*socket
 	failed   map[string]bool // endpoints that could not be had, by instance key
-	kids     map[core.ChildID]*kid
+	kids     map[roster.ChildID]*kid
 	jobs     map[string]*Event
 	helpers  sync.WaitGroup // readers, loader, watchdog
 	loading  bool
@@ -46,7 +46,7 @@ type Master struct {
 	counts   Counters
 }
 
-// instance is a listener of a service: what core knows by its InstID.
+// instance is a listener of a service: what roster knows by its InstID.
 type instance struct {
 	svc  *Service
 	sock *socket // nil: daemon
@@ -55,12 +55,12 @@ type instance struct {
 	kids int     // from OpSpawn to OpForget
 }
 
-// kid is a child process, from the order to start it to core's OpForget.
+// kid is a child process, from the order to start it to roster's OpForget.
 type kid struct {
 	order *order
 	kind  string // SERVICE, DAEMON, EVENT
 	name  string
-	inst  core.InstID
+	inst  roster.InstID
 	pid   int
 	pidfd int
 	ch    *channel // nil: no status channel
@@ -78,9 +78,9 @@ func New(c Config) (*Master, error) {
 	if err := c.check(); err != nil {
 		return nil, &Error{ExitConfig, err}
 	}
-	return &Master{conf: c, in: newInbox(), done: make(chan struct{}), core: core.New(), clock: newStopwatch(),
-		insts: map[core.InstID]*instance{}, socks: map[string]*socket{}, failed: map[string]bool{},
-		kids: map[core.ChildID]*kid{}, jobs: map[string]*Event{}, reloads: reloadBurst}, nil
+	return &Master{conf: c, in: newInbox(), done: make(chan struct{}), roster: roster.New(), clock: newStopwatch(),
+		insts: map[roster.InstID]*instance{}, socks: map[string]*socket{}, failed: map[string]bool{},
+		kids: map[roster.ChildID]*kid{}, jobs: map[string]*Event{}, reloads: reloadBurst}, nil
 }
 
 // Run is New and Master.Run.

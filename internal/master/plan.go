@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/constance-mail/constance/internal/master/core"
+	"github.com/constance-mail/constance/internal/master/roster"
 )
 
 // plan is a configuration that was loaded, checked and resolved, without touching anything yet.
@@ -91,10 +91,10 @@ func (m *Master) adopt(p *plan, start bool) error {
 	return nil
 }
 
-// reconfigure tells core, and connects its instances with sockets and programs.
+// reconfigure tells roster, and connects its instances with sockets and programs.
 func (m *Master) reconfigure(p *plan) {
 	m.conf.Services, m.conf.Events, m.conf.Grace, m.conf.Stuck = p.conf.Services, p.conf.Events, p.conf.Grace, p.conf.Stuck
-	cc := &core.Config{Grace: p.conf.Grace, Stuck: p.conf.Stuck}
+	cc := &roster.Config{Grace: p.conf.Grace, Stuck: p.conf.Stuck}
 	made := map[string]*instance{}
 	ids := map[string]int{}
 	for k := range p.specs {
@@ -105,7 +105,7 @@ func (m *Master) reconfigure(p *plan) {
 		made[s.key] = &instance{svc: s.svc, sock: m.socks[s.socketKey()], id: ids[s.svc.Name],
 			name: s.svc.Name + "/" + s.at.family}
 		ids[s.svc.Name]++
-		cc.Services = append(cc.Services, coreService(s, made[s.key].name))
+		cc.Services = append(cc.Services, rosterService(s, made[s.key].name))
 	}
 	jobs := map[string]*Event{}
 	for k := range p.conf.Events {
@@ -115,12 +115,12 @@ func (m *Master) reconfigure(p *plan) {
 			key += "+"
 		}
 		jobs[key] = e
-		cc.Jobs = append(cc.Jobs, core.Job{Key: key, Name: e.Name, Period: e.Period})
+		cc.Jobs = append(cc.Jobs, roster.Job{Key: key, Name: e.Name, Period: e.Period})
 	}
 	m.jobs = jobs
-	m.acts = m.core.Step(core.Event{Kind: core.Reload, Conf: cc}, m.clock.time(), m.acts[:0])
+	m.acts = m.roster.Step(roster.Event{Kind: roster.Reload, Conf: cc}, m.clock.time(), m.acts[:0])
 	for key, i := range made {
-		id, ok := m.core.Instance(key)
+		id, ok := m.roster.Instance(key)
 		if !ok {
 			continue // it is stopping
 		}
@@ -134,9 +134,9 @@ func (m *Master) reconfigure(p *plan) {
 	m.perform()
 }
 
-// coreService is what the rules need to know, with the defaults of the kinds of services filled in.
-func coreService(s *spec, name string) core.Service {
-	c := core.Service{Key: s.key, Name: name, Prefork: s.svc.Prefork, MaxChild: s.svc.MaxChild,
+// rosterService is what the rules need to know, with the defaults of the kinds of services filled in.
+func rosterService(s *spec, name string) roster.Service {
+	c := roster.Service{Key: s.key, Name: name, Prefork: s.svc.Prefork, MaxChild: s.svc.MaxChild,
 		MaxForkRate: s.svc.MaxForkRate, DrainOver: s.svc.DrainOver, Daemon: s.svc.Daemon}
 	if c.MaxChild <= 0 {
 		c.MaxChild = -1

@@ -11,13 +11,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/constance-mail/constance/internal/master/core"
+	"github.com/constance-mail/constance/internal/master/roster"
 	"github.com/constance-mail/constance/internal/service"
 )
 
 // order is a child to be started.
 type order struct {
-	child  core.ChildID
+	child  roster.ChildID
 	lane   string // orders of different lanes take turns
 	path   string
 	argv   []string

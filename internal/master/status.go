@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/constance-mail/constance/internal/master/core"
+	"github.com/constance-mail/constance/internal/master/roster"
 )
 
 // Status is the state of a master at one moment.
@@ -96,14 +96,14 @@ func (m *Master) Status(ctx context.Context) (Status, error) {
 // Drain tells every worker of a service to finish; they are replaced. It returns how many there were.
 func (m *Master) Drain(ctx context.Context, service string) (n int, err error) {
 	err = m.do(ctx, func() {
-		insts, _ := m.core.View()
+		insts, _ := m.roster.View()
 		for _, i := range insts {
 			if at := m.insts[i.ID]; at == nil || at.svc.Name != service {
 				continue
 			}
 			for _, c := range i.Children {
-				if c.Class != core.Draining {
-					m.step(core.Event{Kind: core.DrainChild, Child: c.ID})
+				if c.Class != roster.Draining {
+					m.step(roster.Event{Kind: roster.DrainChild, Child: c.ID})
 					n++
 				}
 			}
@@ -114,10 +114,10 @@ func (m *Master) Drain(ctx context.Context, service string) (n int, err error) {
 
 func (m *Master) status() Status {
 	now := m.clock.time()
-	s := Status{PID: os.Getpid(), Up: now, Stopping: m.core.Stopping(), Counters: m.counts, Rounds: m.clock.rounds,
+	s := Status{PID: os.Getpid(), Up: now, Stopping: m.roster.Stopping(), Counters: m.counts, Rounds: m.clock.rounds,
 		Longest: m.clock.longest, LongestGap: m.clock.h[stageWait].Max, Stalls: m.stalls.Load(),
 		LogDropped: m.logq.dropped.Load(), Stages: append([]Histogram(nil), m.clock.h[:]...)}
-	insts, jobs := m.core.View()
+	insts, jobs := m.roster.View()
 	for _, v := range insts {
 		s.Services = append(s.Services, m.serviceStatus(&v, now))
 	}
@@ -127,7 +127,7 @@ func (m *Master) status() Status {
 	return s
 }
 
-func (m *Master) serviceStatus(v *core.InstView, now time.Duration) ServiceStatus {
+func (m *Master) serviceStatus(v *roster.InstView, now time.Duration) ServiceStatus {
 	st := ServiceStatus{Name: v.Service.Name, Ready: v.Ready, Busy: v.Busy, Draining: v.Draining, Starting: v.Starting,
 		Prefork: v.Service.Prefork, MaxChild: max(v.Service.MaxChild, 0), Forks: v.Forks, Fails: v.Fails, Conns: v.Conns,
 		Pending: v.Pending, ForkRate: v.ForkRate, PausedFor: v.PausedFor, Leaving: v.Removed, Workers: []Worker{}}

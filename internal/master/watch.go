@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/constance-mail/constance/internal/master/core"
+	"github.com/constance-mail/constance/internal/master/roster"
 )
 
 // watcher waits for connections at listening sockets and for the ends of children, each reported once until it is armed
@@ -57,13 +57,13 @@ func untag(e *unix.EpollEvent) (tag, id uint64) {
 }
 
 // child reports the end of a child once.
-func (w *watcher) child(id core.ChildID, pidfd int) error {
+func (w *watcher) child(id roster.ChildID, pidfd int) error {
 	return unix.EpollCtl(w.ep, unix.EPOLL_CTL_ADD, pidfd, tagged(tagChild, uint64(id)))
 }
 
 // listener reports once that a connection waits. A socket that two instances share (while one takes over from the other)
 // belongs to the one that asked last.
-func (w *watcher) listener(id core.InstID, fd int) error {
+func (w *watcher) listener(id roster.InstID, fd int) error {
 	e := tagged(tagListener, uint64(id))
 	err := unix.EpollCtl(w.ep, unix.EPOLL_CTL_MOD, fd, e)
 	if errors.Is(err, unix.ENOENT) {
@@ -100,9 +100,9 @@ func (w *watcher) sort(events []unix.EpollEvent) (quit bool) {
 	for k := range events {
 		switch tag, id := untag(&events[k]); tag {
 		case tagChild:
-			w.in.life = append(w.in.life, lifeEvent{child: core.ChildID(id)})
+			w.in.life = append(w.in.life, lifeEvent{child: roster.ChildID(id)})
 		case tagListener:
-			w.in.listen = append(w.in.listen, core.InstID(id))
+			w.in.listen = append(w.in.listen, roster.InstID(id))
 		default:
 			quit = true
 		}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/constance-mail/constance/internal/master/core"
+	"github.com/constance-mail/constance/internal/master/roster"
 )
 
 // rounds bounds how long a calm may take: pauses after failures end within a minute, which is 600 rounds.
@@ -13,7 +13,7 @@ const (
 	roundFor = 100 * time.Millisecond
 )
 
-// settle lets everything that is on its way arrive, all processes behave and time pass. Then what core believes must be
+// settle lets everything that is on its way arrive, all processes behave and time pass. Then what roster believes must be
 // what is so, and nobody may wait for a worker.
 func (w *World) settle() error {
 	w.calm = true
@@ -42,7 +42,7 @@ func (w *World) settle() error {
 // round gives each source its share, as the loop does.
 func (w *World) round() error {
 	w.now += roundFor
-	for _, id := range append([]core.InstID(nil), w.lsIDs...) {
+	for _, id := range append([]roster.InstID(nil), w.lsIDs...) {
 		if l := w.ls[id]; l != nil {
 			if err := w.notice(id, l); err != nil {
 				return err
@@ -64,7 +64,7 @@ func (w *World) round() error {
 	todo := w.todo
 	w.todo = nil
 	for _, e := range todo {
-		if e.Kind == core.Probed || e.Kind == core.Pending {
+		if e.Kind == roster.Probed || e.Kind == roster.Pending {
 			if l := w.ls[e.Inst]; l != nil {
 				e.N = l.waiting // as the loop does: it looks when it takes the event
 			}
@@ -73,7 +73,7 @@ func (w *World) round() error {
 			return err
 		}
 	}
-	return w.feed(core.Event{Kind: core.Tick})
+	return w.feed(roster.Event{Kind: roster.Tick})
 }
 
 // quiet: nothing is on its way, nobody waits, and every listener has its workers.
@@ -121,7 +121,7 @@ func (w *World) believe() error {
 	for _, v := range views {
 		for _, c := range v.Children {
 			p := w.procs[c.ID]
-			if p != nil && running(p) && p.truthful && c.Class != core.Draining && (c.Class == core.Busy) != p.busy {
+			if p != nil && running(p) && p.truthful && c.Class != roster.Draining && (c.Class == roster.Busy) != p.busy {
 				return fmt.Errorf("service %s: child %d is believed %v, and busy is %v", v.Service.Name, c.ID, c.Class, p.busy)
 			}
 		}
@@ -129,7 +129,7 @@ func (w *World) believe() error {
 	return nil
 }
 
-// compare: the count of workers by core is the count by the world.
+// compare: the count of workers by roster is the count by the world.
 func (w *World) compare() error {
 	views, _ := w.s.View()
 	for _, v := range views {
@@ -149,7 +149,7 @@ func (w *World) compare() error {
 
 // end stops at a random moment and checks that it ends within the grace time and what comes after.
 func (w *World) end() error {
-	if err := w.feed(core.Event{Kind: core.Stop}); err != nil {
+	if err := w.feed(roster.Event{Kind: roster.Stop}); err != nil {
 		return err
 	}
 	w.now = w.high
@@ -162,7 +162,7 @@ func (w *World) end() error {
 		if err := w.deliver(); err != nil {
 			return err
 		}
-		if err := w.feed(core.Event{Kind: core.Tick}); err != nil {
+		if err := w.feed(roster.Event{Kind: roster.Tick}); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-// Package sim leads package core through random histories of a world that behaves as badly as it can: children that exit,
+// Package sim leads package roster through random histories of a world that behaves as badly as it can: children that exit,
 // crash and hang at any moment, messages that are lost, late, doubled or garbage, process ids that are used again, clocks
 // that jump, forks that fail, reloads and the end at any time. After every step it checks what must always be true, and
 // now and then it lets the world calm down and checks that everything that was wanted comes about.
@@ -13,14 +13,14 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/constance-mail/constance/internal/master/core"
+	"github.com/constance-mail/constance/internal/master/roster"
 	"github.com/constance-mail/constance/internal/service"
 )
 
 // proc is a child as it really is.
 type proc struct {
-	id       core.ChildID
-	inst     core.InstID // 0 = job
+	id       roster.ChildID
+	inst     roster.InstID // 0 = job
 	pid      int
 	busy     bool
 	hangs    bool // takes no connection
@@ -30,13 +30,13 @@ type proc struct {
 	truthful bool    // no message of it was lost or bent
 	dead     bool    // exit not necessarily told
 	queue    []int32 // messages on their way
-	events   []core.Event
+	events   []roster.Event
 	conns    int
 }
 
 // listener is a listening socket as it really is.
 type listener struct {
-	conf    core.Service
+	conf    roster.Service
 	waiting int // connections in the backlog
 	armed   bool
 	forks   []time.Duration
@@ -46,16 +46,16 @@ type listener struct {
 // World is one history.
 type World struct {
 	rnd   *rand.Rand
-	s     *core.State
+	s     *roster.State
 	now   time.Duration
-	high  time.Duration // the latest time that core has seen
-	procs map[core.ChildID]*proc
+	high  time.Duration // the latest time that roster has seen
+	procs map[roster.ChildID]*proc
 	order []*proc // living or untold, deterministic
-	ls    map[core.InstID]*listener
-	lsIDs []core.InstID
-	todo  []core.Event // events that will come, in any order but in that of their child
-	acts  []core.Action
-	conf  core.Config
+	ls    map[roster.InstID]*listener
+	lsIDs []roster.InstID
+	todo  []roster.Event // events that will come, in any order but in that of their child
+	acts  []roster.Action
+	conf  roster.Config
 	steps int
 	done  bool
 	calm  bool
@@ -64,9 +64,9 @@ type World struct {
 }
 
 // New is a world by a seed, with a mistake re-introduced or none.
-func New(seed uint64, cheat core.Cheat) *World {
-	w := &World{rnd: rand.New(rand.NewPCG(seed, 7)), s: core.New(), procs: map[core.ChildID]*proc{},
-		ls: map[core.InstID]*listener{}}
+func New(seed uint64, cheat roster.Cheat) *World {
+	w := &World{rnd: rand.New(rand.NewPCG(seed, 7)), s: roster.New(), procs: map[roster.ChildID]*proc{},
+		ls: map[roster.InstID]*listener{}}
 	w.s.SetCheat(cheat)
 	return w
 }
@@ -105,7 +105,7 @@ func (w *World) Step() error {
 	case k < 85 && w.rnd.IntN(10) == 0:
 		return w.reload()
 	}
-	return w.feed(core.Event{Kind: core.Tick})
+	return w.feed(roster.Event{Kind: roster.Tick})
 }
 
 // pass lets time go on: mostly a little, sometimes much, sometimes back.
@@ -120,8 +120,8 @@ func (w *World) pass() {
 	}
 }
 
-// feed gives core an event and does what it wants.
-func (w *World) feed(e core.Event) error {
+// feed gives roster an event and does what it wants.
+func (w *World) feed(e roster.Event) error {
 	w.high = max(w.high, w.now)
 	w.acts = w.s.Step(e, w.now, w.acts[:0])
 	for _, a := range w.acts {
@@ -132,41 +132,41 @@ func (w *World) feed(e core.Event) error {
 	return w.s.Check()
 }
 
-func (w *World) perform(a core.Action) error {
+func (w *World) perform(a roster.Action) error {
 	switch a.Op {
-	case core.OpSpawn:
+	case roster.OpSpawn:
 		return w.spawn(a)
-	case core.OpSignal:
+	case roster.OpSignal:
 		if p := w.procs[a.Child]; p != nil {
 			w.signal(p, a.Sig)
 		} else {
 			return fmt.Errorf("signal for unknown child %d", a.Child)
 		}
-	case core.OpArm, core.OpProbe:
+	case roster.OpArm, roster.OpProbe:
 		l := w.listener(a.Inst)
 		if l == nil {
 			return fmt.Errorf("a look at a listener that has been given up")
 		}
-		if a.Op == core.OpArm {
+		if a.Op == roster.OpArm {
 			l.armed = true
 		} else {
-			w.todo = append(w.todo, core.Event{Kind: core.Probed, Inst: a.Inst, N: l.waiting})
+			w.todo = append(w.todo, roster.Event{Kind: roster.Probed, Inst: a.Inst, N: l.waiting})
 		}
-	case core.OpRelease:
+	case roster.OpRelease:
 		w.release(a.Inst)
-	case core.OpForget:
+	case roster.OpForget:
 		if p := w.procs[a.Child]; p != nil && p.pid != 0 && !p.dead {
 			return fmt.Errorf("child %d is forgotten while it lives", a.Child)
 		}
 		w.drop(a.Child)
-	case core.OpDone:
+	case roster.OpDone:
 		w.done = true
 	}
 	return nil
 }
 
 // listener makes the truth of an instance the first time that it is named.
-func (w *World) listener(id core.InstID) *listener {
+func (w *World) listener(id roster.InstID) *listener {
 	if l := w.ls[id]; l != nil {
 		return l
 	}
@@ -182,7 +182,7 @@ func (w *World) listener(id core.InstID) *listener {
 	return nil
 }
 
-func (w *World) release(id core.InstID) {
+func (w *World) release(id roster.InstID) {
 	delete(w.ls, id)
 	for k, o := range w.lsIDs {
 		if o == id {
@@ -193,7 +193,7 @@ func (w *World) release(id core.InstID) {
 }
 
 // spawn checks that the fork is within bounds, by the world's own count.
-func (w *World) spawn(a core.Action) error {
+func (w *World) spawn(a roster.Action) error {
 	p := &proc{id: a.Child, inst: a.Inst, truthful: true, deaf: w.rnd.IntN(20) == 0 && !w.calm, hangs: w.rnd.IntN(30) == 0 && !w.calm}
 	w.procs[p.id] = p
 	w.order = append(w.order, p)
@@ -208,16 +208,16 @@ func (w *World) spawn(a core.Action) error {
 	}
 	if !w.calm && w.rnd.IntN(15) == 0 {
 		p.dead = true
-		p.events = append(p.events, core.Event{Kind: core.SpawnFail, Child: p.id, Text: "no memory"})
+		p.events = append(p.events, roster.Event{Kind: roster.SpawnFail, Child: p.id, Text: "no memory"})
 		return nil
 	}
 	p.pid = 1 + w.rnd.IntN(300) // used again and again
-	p.events = append(p.events, core.Event{Kind: core.Spawned, Child: p.id, PID: p.pid})
+	p.events = append(p.events, roster.Event{Kind: roster.Spawned, Child: p.id, PID: p.pid})
 	return nil
 }
 
 // bounds: never above MaxChild, within the fork rate.
-func (w *World) bounds(l *listener, id core.InstID) error {
+func (w *World) bounds(l *listener, id roster.InstID) error {
 	n, draining := 0, 0
 	for _, p := range w.order {
 		if p.inst == id && !w.toldDead(p) {
@@ -249,13 +249,13 @@ func (w *World) bounds(l *listener, id core.InstID) error {
 	return nil
 }
 
-// toldDead: core has been told of the end.
+// toldDead: roster has been told of the end.
 func (w *World) toldDead(p *proc) bool {
 	if !p.dead {
 		return false
 	}
 	for _, e := range p.events {
-		if e.Kind == core.Exited || e.Kind == core.SpawnFail {
+		if e.Kind == roster.Exited || e.Kind == roster.SpawnFail {
 			return false
 		}
 	}
@@ -280,7 +280,7 @@ func (w *World) signal(p *proc, sig syscall.Signal) {
 // die ends a process: the kernel will say so, and its channel will end, in any order.
 func (w *World) die(p *proc, status syscall.WaitStatus) {
 	p.dead = true
-	exit, eof := core.Event{Kind: core.Exited, Child: p.id, Status: status}, core.Event{Kind: core.Ended, Child: p.id}
+	exit, eof := roster.Event{Kind: roster.Exited, Child: p.id, Status: status}, roster.Event{Kind: roster.Ended, Child: p.id}
 	if w.rnd.IntN(2) == 0 {
 		p.events = append(p.events, exit, eof)
 	} else {
@@ -288,7 +288,7 @@ func (w *World) die(p *proc, status syscall.WaitStatus) {
 	}
 	if !w.calm && w.rnd.IntN(4) == 0 { // a grandchild holds the channel
 		for k, e := range p.events {
-			if e.Kind == core.Ended {
+			if e.Kind == roster.Ended {
 				p.events = append(p.events[:k], p.events[k+1:]...)
 				break
 			}
@@ -296,7 +296,7 @@ func (w *World) die(p *proc, status syscall.WaitStatus) {
 	}
 }
 
-func (w *World) drop(id core.ChildID) {
+func (w *World) drop(id roster.ChildID) {
 	delete(w.procs, id)
 	for k, p := range w.order {
 		if p.id == id {
@@ -320,16 +320,16 @@ func (w *World) client() error {
 }
 
 // notice is the kernel's one-shot report.
-func (w *World) notice(id core.InstID, l *listener) error {
+func (w *World) notice(id roster.InstID, l *listener) error {
 	if !l.armed || l.waiting == 0 {
 		return nil
 	}
 	l.armed = false
-	w.todo = append(w.todo, core.Event{Kind: core.Pending, Inst: id, N: l.waiting})
+	w.todo = append(w.todo, roster.Event{Kind: roster.Pending, Inst: id, N: l.waiting})
 	return nil
 }
 
-// deliver hands core one event that has happened, of any source.
+// deliver hands roster one event that has happened, of any source.
 func (w *World) deliver() error {
 	n := len(w.order) + 1
 	for k, from := 0, w.rnd.IntN(n); k < n; k++ {
@@ -351,9 +351,9 @@ func (w *World) deliver() error {
 	return nil
 }
 
-// running: started, core knows, and it lives.
+// running: started, roster knows, and it lives.
 func running(p *proc) bool {
-	return p.pid != 0 && !p.dead && (len(p.events) == 0 || p.events[0].Kind != core.Spawned)
+	return p.pid != 0 && !p.dead && (len(p.events) == 0 || p.events[0].Kind != roster.Spawned)
 }
 
 // work: a process does what its kind does: accept, finish, leave.
@@ -404,16 +404,16 @@ func (w *World) say(p *proc, code int32) {
 		}
 	}
 	if n > 0 {
-		p.events = append(p.events, core.Event{Kind: core.Said, Child: p.id, Code: code, N: n})
+		p.events = append(p.events, roster.Event{Kind: roster.Said, Child: p.id, Code: code, N: n})
 	}
 }
 
 // mischief is what goes wrong.
 func (w *World) mischief() error {
 	if w.rnd.IntN(4) == 0 { // an event for a child or listener long gone, or never known
-		e := core.Event{Kind: core.Kind(w.rnd.IntN(8)), Child: core.ChildID(1e9 + w.rnd.IntN(10)), Inst: core.InstID(1e6), N: 1}
-		if e.Kind == core.Reload {
-			e.Kind = core.Tick
+		e := roster.Event{Kind: roster.Kind(w.rnd.IntN(8)), Child: roster.ChildID(1e9 + w.rnd.IntN(10)), Inst: roster.InstID(1e6), N: 1}
+		if e.Kind == roster.Reload {
+			e.Kind = roster.Tick
 		}
 		return w.feed(e)
 	}
@@ -435,9 +435,9 @@ func (w *World) mischief() error {
 		w.say(p, w.rnd.Int32N(8)-1)
 		p.truthful = false
 	case 4:
-		p.events = append(p.events, core.Event{Kind: core.Said, Child: p.id, Code: service.Life(p.conns, p.busy), N: 1})
+		p.events = append(p.events, roster.Event{Kind: roster.Said, Child: p.id, Code: service.Life(p.conns, p.busy), N: 1})
 	case 5:
-		return w.feed(core.Event{Kind: core.DrainChild, Child: p.id})
+		return w.feed(roster.Event{Kind: roster.DrainChild, Child: p.id})
 	case 6:
 		if l := w.ls[p.inst]; l != nil {
 			l.waiting = 0 // clients gave up
@@ -448,7 +448,7 @@ func (w *World) mischief() error {
 
 // reload makes up a configuration that keeps some services and jobs.
 func (w *World) reload() error {
-	c := core.Config{Grace: 5 * time.Second, Stuck: time.Second}
+	c := roster.Config{Grace: 5 * time.Second, Stuck: time.Second}
 	kept := w.conf.Services
 	for _, s := range kept {
 		if w.rnd.IntN(5) > 0 {
@@ -457,11 +457,11 @@ func (w *World) reload() error {
 	}
 	for len(c.Services) < 2+w.rnd.IntN(3) {
 		w.names++
-		c.Services = append(c.Services, w.tune(core.Service{Key: fmt.Sprint("s", w.names), Name: fmt.Sprint("s", w.names, "/ipv4"),
+		c.Services = append(c.Services, w.tune(roster.Service{Key: fmt.Sprint("s", w.names), Name: fmt.Sprint("s", w.names, "/ipv4"),
 			Daemon: w.rnd.IntN(8) == 0}))
 	}
 	for k := range w.rnd.IntN(3) {
-		c.Jobs = append(c.Jobs, core.Job{Key: fmt.Sprint("j", k), Name: fmt.Sprint("j", k), Period: time.Duration(1+w.rnd.IntN(5)) * time.Minute})
+		c.Jobs = append(c.Jobs, roster.Job{Key: fmt.Sprint("j", k), Name: fmt.Sprint("j", k), Period: time.Duration(1+w.rnd.IntN(5)) * time.Minute})
 	}
 	w.conf = c
 	for _, s := range c.Services {
@@ -470,7 +470,7 @@ func (w *World) reload() error {
 			l.conf, l.forks = s, nil
 		}
 	}
-	if err := w.feed(core.Event{Kind: core.Reload, Conf: &c}); err != nil {
+	if err := w.feed(roster.Event{Kind: roster.Reload, Conf: &c}); err != nil {
 		return err
 	}
 	for _, s := range c.Services {
@@ -483,7 +483,7 @@ func (w *World) reload() error {
 	return nil
 }
 
-func (w *World) tune(s core.Service) core.Service {
+func (w *World) tune(s roster.Service) roster.Service {
 	s.Prefork, s.MaxChild, s.MaxForkRate = w.rnd.IntN(4), 1+w.rnd.IntN(6), 0
 	s.DrainOver = w.rnd.IntN(2) == 0
 	if w.rnd.IntN(4) == 0 {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/constance-mail/constance/internal/master/core"
+	"github.com/constance-mail/constance/internal/master/roster"
 )
 
 // steps is how many a run makes in all; MASTER_SIM_STEPS changes it, MASTER_SIM_SEED the first seed.
@@ -29,7 +29,7 @@ func TestHistories(t *testing.T) {
 	steps, seed := setting(t, "MASTER_SIM_STEPS", 300_000), setting(t, "MASTER_SIM_SEED", 1)
 	begun := time.Now()
 	for n := 0; n < steps; n += perSeed {
-		if err := New(uint64(seed), core.Cheat{}).Run(perSeed); err != nil {
+		if err := New(uint64(seed), roster.Cheat{}).Run(perSeed); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 		seed++
@@ -39,7 +39,7 @@ func TestHistories(t *testing.T) {
 
 // Each mistake of the past is found by some history.
 func TestMutations(t *testing.T) {
-	for name, cheat := range map[string]core.Cheat{
+	for name, cheat := range map[string]roster.Cheat{
 		"messages are skipped after an interruption": {SkipMessages: true},
 		"a leaked counter":                           {LeakCounter: true},
 		"a forgotten reap":                           {ForgetReap: true},
@@ -58,7 +58,7 @@ func TestMutations(t *testing.T) {
 }
 
 func TestSameSeedSameHistory(t *testing.T) {
-	a, b := New(42, core.Cheat{}), New(42, core.Cheat{})
+	a, b := New(42, roster.Cheat{}), New(42, roster.Cheat{})
 	if err := a.Run(perSeed); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,8 @@
-package core
+package roster
 
 import (
 	"fmt"
+	"log/slog"
 	"math"
 	"syscall"
 	"time"
@@ -180,7 +181,7 @@ func (s *State) demand(i *inst) int {
 	switch {
 	case !i.room():
 		if waited >= s.conf.Stuck {
-			s.complain(i, aboutFull, Warn, fmt.Sprintf("service %s: a client waits and all %d processes are busy (maxchild)",
+			s.complain(i, aboutFull, slog.LevelWarn, fmt.Sprintf("service %s: a client waits and all %d processes are busy (maxchild)",
 				i.Name, i.MaxChild))
 		}
 	case i.count[Ready] == 0 && i.multi:
@@ -193,7 +194,7 @@ func (s *State) demand(i *inst) int {
 			return 0
 		}
 		i.stuckForks++
-		s.complain(i, aboutStuck, Warn, fmt.Sprintf("service %s: a client waits since %v though %d workers are ready; "+
+		s.complain(i, aboutStuck, slog.LevelWarn, fmt.Sprintf("service %s: a client waits since %v though %d workers are ready; "+
 			"starting another", i.Name, waited.Round(time.Millisecond), i.count[Ready]))
 		return 1
 	}
@@ -201,7 +202,7 @@ func (s *State) demand(i *inst) int {
 }
 
 // complain logs a line unless one of the same kind came a short while ago.
-func (s *State) complain(i *inst, about complaint, l Level, text string) {
+func (s *State) complain(i *inst, about complaint, l slog.Level, text string) {
 	if last := i.complained[about]; last != 0 && s.now-last < complainMin {
 		i.kept[about]++
 		return
@@ -220,7 +221,7 @@ func (i *inst) progress(now time.Duration) {
 }
 
 func (s *State) forkFailed(i *inst, why string) {
-	s.complain(i, aboutFork, Error, fmt.Sprintf("can't fork process to run service %s: %s", i.Name, why))
+	s.complain(i, aboutFork, slog.LevelError, fmt.Sprintf("can't fork process to run service %s: %s", i.Name, why))
 	i.notBefore = s.now + min(forkFailMin<<min(i.forkFails, 10), forkFailMax)
 	i.forkFails++
 }
@@ -239,7 +240,7 @@ func (s *State) autopsy(c *child) {
 	if !clean {
 		i.failTotal++
 		if !c.busy {
-			s.log(Warn, fmt.Sprintf("service %s pid %d in READY state: terminated abnormally", i.Name, c.pid))
+			s.log(slog.LevelWarn, fmt.Sprintf("service %s pid %d in READY state: terminated abnormally", i.Name, c.pid))
 		}
 	}
 	if c.spoke || c.busy {
@@ -261,7 +262,7 @@ func (s *State) autopsy(c *child) {
 	pause := min(pauseFirst<<min(i.pauses, 6), pauseMax)
 	i.pauses++
 	i.notBefore = max(i.notBefore, s.now+pause)
-	s.log(Error, fmt.Sprintf("too many failures for service %s, disabling for %d seconds", i.Name, int(pause.Seconds())))
+	s.log(slog.LevelError, fmt.Sprintf("too many failures for service %s, disabling for %d seconds", i.Name, int(pause.Seconds())))
 }
 
 // signalAll sends sig to every child that lives, in the order of instances and then jobs.

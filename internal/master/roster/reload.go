@@ -1,7 +1,8 @@
-package core
+package roster
 
 import (
 	"fmt"
+	"log/slog"
 	"syscall"
 	"time"
 )
@@ -45,7 +46,7 @@ func (s *State) reload(conf *Config) {
 		s.staff(i, 0)
 	}
 	if !first {
-		s.log(Info, fmt.Sprintf("Services reconfigured. %d services structures are now in use", len(s.order)))
+		s.log(slog.LevelInfo, fmt.Sprintf("Services reconfigured. %d services structures are now in use", len(s.order)))
 	}
 }
 
@@ -99,7 +100,7 @@ func (s *State) stop() {
 		return
 	}
 	s.stopping, s.killAt = true, s.now+s.conf.Grace
-	s.log(Info, "attempting clean shutdown on signal")
+	s.log(slog.LevelInfo, "attempting clean shutdown on signal")
 	s.signalAll(syscall.SIGTERM)
 	s.stopDue()
 }
@@ -107,16 +108,16 @@ func (s *State) stop() {
 func (s *State) stopDue() {
 	if s.now >= s.killAt && len(s.children) > 0 {
 		if s.killed {
-			s.log(Error, fmt.Sprintf("giving up on %d processes that SIGKILL did not end", len(s.children)))
+			s.log(slog.LevelError, fmt.Sprintf("giving up on %d processes that SIGKILL did not end", len(s.children)))
 			s.finish()
 			return
 		}
 		s.killed, s.killAt = true, s.now+afterKill
-		s.log(Warn, fmt.Sprintf("%d processes did not end within %v: killing them", len(s.children), s.conf.Grace))
+		s.log(slog.LevelWarn, fmt.Sprintf("%d processes did not end within %v: killing them", len(s.children), s.conf.Grace))
 		s.signalAll(syscall.SIGKILL)
 	}
 	if len(s.children) == 0 {
-		s.log(Info, "All children have exited, closing down")
+		s.log(slog.LevelInfo, "All children have exited, closing down")
 		s.finish()
 	}
 }

@@ -1,12 +1,13 @@
-// Package core decides what a master of worker processes does next, and does none of it. State.Step takes one event and
+// Package roster decides what a master of worker processes does next, and does none of it. State.Step takes one event and
 // the time and returns the actions that follow: fork a worker, send a signal, look at a listening socket. It knows no
 // clock, no descriptor and no goroutine, so that a simulation can lead it through any history of the world.
 //
 // Truth, not counted messages: each decision follows from the table of children. The numbers kept per listener can be
 // computed from that table at any time, and Check does so.
-package core
+package roster
 
 import (
+	"log/slog"
 	"syscall"
 	"time"
 )
@@ -97,20 +98,9 @@ type Action struct {
 	Inst  InstID
 	Child ChildID
 	Sig   syscall.Signal
-	Level Level
+	Level slog.Level // of OpLog
 	Text  string
 }
-
-// Level of a log line.
-type Level int8
-
-// The levels, with the values of log/slog.
-const (
-	Debug Level = -4
-	Info  Level = 0
-	Warn  Level = 4
-	Error Level = 8
-)
 
 // Bounds of the rules. They are not configuration: a test states each.
 const (
@@ -267,4 +257,4 @@ func (s *State) Stopping() bool { return s.stopping }
 
 func (s *State) act(a Action) { s.acts = append(s.acts, a) }
 
-func (s *State) log(l Level, text string) { s.act(Action{Op: OpLog, Level: l, Text: text}) }
+func (s *State) log(l slog.Level, text string) { s.act(Action{Op: OpLog, Level: l, Text: text}) }

@@ -1,7 +1,8 @@
-package core
+package roster
 
 import (
 	"fmt"
+	"log/slog"
 	"syscall"
 	"time"
 
@@ -16,11 +17,11 @@ const (
 	Ready    Class = iota // may accept a connection; also from the moment its start was decided
 	Busy                  // has no room for another
 	Draining              // was told to finish
-	Gone                  // has ended
+	gone                  // has ended; never seen from outside
 	classes
 )
 
-var classNames = [...]string{Ready: "ready", Busy: "busy", Draining: "draining", Gone: "gone"}
+var classNames = [...]string{Ready: "ready", Busy: "busy", Draining: "draining", gone: "gone"}
 
 func (c Class) String() string { return classNames[c] }
 
@@ -54,7 +55,7 @@ func (s *State) setClass(c *child, to Class) {
 		return
 	}
 	if i := c.inst; i != nil {
-		if !s.cheat.LeakCounter || to != Gone {
+		if !s.cheat.LeakCounter || to != gone {
 			i.count[c.class]--
 		}
 		i.count[to]++
@@ -83,11 +84,11 @@ func (s *State) newChild(i *inst, j *job) *child {
 	return c
 }
 
-// remove takes a child out of the table. It must be Gone.
+// remove takes a child out of the table. It must be gone.
 func (s *State) remove(c *child) {
 	delete(s.children, c.id)
 	if i := c.inst; i != nil {
-		i.count[Gone]--
+		i.count[gone]--
 		last := len(i.kids) - 1
 		i.kids[c.at] = i.kids[last]
 		i.kids[c.at].at = c.at
@@ -124,12 +125,12 @@ func (s *State) spawnFailed(c *child, why string) {
 		return
 	}
 	c.exited = true
-	s.setClass(c, Gone)
+	s.setClass(c, gone)
 	if i := c.inst; i != nil {
 		i.starting--
 		s.forkFailed(i, why)
 	} else {
-		s.log(Error, fmt.Sprintf("can't fork process to run event %s: %s", c.job.Name, why))
+		s.log(slog.LevelError, fmt.Sprintf("can't fork process to run event %s: %s", c.job.Name, why))
 	}
 	s.remove(c)
 }
@@ -141,7 +142,7 @@ func (s *State) exited(c *child, status syscall.WaitStatus) {
 		return
 	}
 	c.exited, c.status, c.exitedAt = true, status, s.now
-	s.setClass(c, Gone)
+	s.setClass(c, gone)
 	if c.eof {
 		s.bury(c)
 		return
@@ -197,7 +198,7 @@ func (s *State) said(c *child, code int32, n int) {
 		s.setBusy(c, false)
 	default:
 		if c.odd++; c.odd == 1 {
-			s.log(Error, fmt.Sprintf("unrecognized message 0x%x from %s pid %d", uint32(code), c.inst.Name, c.pid))
+			s.log(slog.LevelError, fmt.Sprintf("unrecognized message 0x%x from %s pid %d", uint32(code), c.inst.Name, c.pid))
 		}
 		return
 	}
@@ -213,7 +214,7 @@ func (s *State) connected(c *child, n int) {
 func (s *State) setBusy(c *child, busy bool) {
 	c.busy = busy
 	switch {
-	case c.class == Gone || c.class == Draining:
+	case c.class == gone || c.class == Draining:
 	case busy:
 		s.setClass(c, Busy)
 	default:
