@@ -279,7 +279,7 @@ Demo accounts: alice (password alice) and bob (password bob). Try, in another te
 
   curl --user alice:alice 'imap://%s/INBOX' --request 'FETCH 1:5 (FLAGS ENVELOPE)'
 
-  printf 'a LOGIN bob bob\r\nb STATUS INBOX (MESSAGES UNSEEN)\r\nc LOGOUT\r\n' | openssl s_client -quiet -verify_return_error -CAfile %s -connect %s
+  printf 'a LOGIN bob bob\r\nb STATUS INBOX (MESSAGES UNSEEN)\r\nc LOGOUT\r\n' | openssl s_client -quiet -servername localhost -verify_return_error -CAfile %s -connect %s
 
   printf 'From: you@example.org\nSubject: Hello\n\nHello Alice!\n' | %s deliver --to alice --data %s -
 
