@@ -19,29 +19,34 @@ type account struct {
 	store *store
 	id    mail.AccountID
 	queue queue
-	used  atomic.Int64  // nanoseconds since 1970
-	place *list.Element // in store.open, guarded by store.mu
+	used  atomic.Int64 // nanoseconds since 1970
+
+	place    *list.Element // in store.known, guarded by store.mu as is the next
+	hotPlace *list.Element // in store.hot
 
 	mu    sync.Mutex // guards the fields below; store.mu is never taken with it held
 	files *files     // nil while closed
 }
 
-// files is what is open of an account: closed as a whole when unused.
+// files is what a process has of an account: cheap to keep (the map of `changed`, what was read), and, while it is hot,
+// connections and descriptors.
 type files struct {
 	account *account
 	dir     string
 	changed *changed
 	birth   uint64
 	commits atomic.Int32 // since the log's length was looked at
+	lock    int          // descriptor of the lock file, -1 before a write; the queue's leader's
 
-	lock int // descriptor of the lock file, -1 before the first write; the queue's leader's
-
-	mu    sync.Mutex // guards the fields below
-	users int        // calls that use the files now
-	dead  bool       // to be closed by the last user
-	idle  []*conn
-	spare []*segment // open segments that no upload is writing to
-	boxes *boxes     // the mailboxes as they were
+	mu      sync.Mutex // guards the fields below
+	users   int        // calls that use the files now
+	dead    bool       // to be closed by the last user
+	hot     bool       // connections may be kept
+	idle    []*conn
+	spare   []*segment                  // open segments that no upload is writing to
+	boxes   *boxes                      // the mailboxes as they were
+	quota   quota                       // the use as it was
+	claimed map[mail.MailboxID]mail.UID // what `recent` has at least
 }
 
 // keepConns is how many connections of an account stay open: one to read while the other one waits for the disk.
@@ -65,11 +70,12 @@ func (a *account) acquire() (*files, error) {
 	}
 	if !a.store.touch(a) { // closed meanwhile
 		f.release()
-		a.evict()
+		a.forget()
 		return nil, a.closedError()
 	}
-	for victim := a.store.oldest(a.store.opts.Handles); victim != nil; victim = a.store.oldest(a.store.opts.Handles) {
-		victim.evict()
+	st := a.store
+	for victim := st.oldest(&st.known, st.opts.Accounts); victim != nil; victim = st.oldest(&st.known, st.opts.Accounts) {
+		victim.forget()
 	}
 	return f, nil
 }
@@ -176,14 +182,25 @@ func (f *files) close() {
 	for _, s := range f.spare {
 		s.close()
 	}
-	if f.lock >= 0 {
-		_ = unix.Close(f.lock) // nothing is written to it
-	}
+	f.closeLock()
 	f.changed.close()
 }
 
-// take is a connection for the caller alone, to be given back.
+// take is a connection for the caller alone, to be given back. The account is hot from then on.
 func (f *files) take() (*conn, error) {
+	c, err := f.connect()
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	f.hot = true
+	f.mu.Unlock()
+	f.account.store.heat(f.account)
+	return c, nil
+}
+
+// connect is a connection, which may be kept afterwards only if the account is hot.
+func (f *files) connect() (*conn, error) {
 	f.mu.Lock()
 	if n := len(f.idle); n > 0 {
 		c := f.idle[n-1]
@@ -192,20 +209,13 @@ func (f *files) take() (*conn, error) {
 		return c, nil
 	}
 	f.mu.Unlock()
-	c, err := openConn(f.dir+"/mail.db", sqlite.OpenReadWrite)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.exec(cachePragma); err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	return c, nil
+	return openConn(f.dir+"/mail.db", sqlite.OpenReadWrite)
 }
 
 // give returns a connection. One with an open transaction would hold the log: it is closed.
 func (f *files) give(c *conn) {
 	f.mu.Lock()
-	if len(f.idle) < keepConns && c.AutocommitEnabled() {
+	if f.hot && !f.dead && len(f.idle) < keepConns && c.AutocommitEnabled() {
 		f.idle = append(f.idle, c)
 		c = nil
 	}
@@ -299,6 +309,7 @@ func (a *account) heal(f *files) {
 	}
 	defer f.give(c)
 	if m, err := c.one("SELECT modseq FROM account"); err == nil {
+		_ = f.changed.openEvents(f.dir + "/changed") // else who watches is told by polls
 		f.changed.clean(mail.ModSeq(m))
 	}
 }

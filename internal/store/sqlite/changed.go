@@ -26,7 +26,7 @@ const (
 
 // changed is a mapped `changed` file.
 type changed struct {
-	fd    int
+	fd    int    // open only for who writes, else -1: see openEvents
 	words []byte // mapped
 	token uint64 // what the second word must be
 }
@@ -45,16 +45,37 @@ func openChanged(path string) (*changed, error) {
 	if err == nil {
 		words, err = unix.Mmap(fd, 0, changedSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	}
+	_ = unix.Close(fd) // the mapping stays
 	if err != nil {
-		_ = unix.Close(fd) // nothing was written
 		return nil, &os.PathError{Op: "map", Path: path, Err: err}
 	}
-	return &changed{fd: fd, words: words, token: tokenOf(&st)}, nil
+	return &changed{fd: -1, words: words, token: tokenOf(&st)}, nil
+}
+
+// openEvents opens the file for the writes that raise events. The caller leads the queue and holds the lock, as for
+// closeEvents (without the lock), so that the path still is that of the mapped file.
+func (c *changed) openEvents(path string) error {
+	if c.fd >= 0 {
+		return nil
+	}
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	c.fd = fd
+	return nil
+}
+
+func (c *changed) closeEvents() {
+	if c.fd >= 0 {
+		_ = unix.Close(c.fd) // what was written needs no durability
+		c.fd = -1
+	}
 }
 
 func (c *changed) close() {
+	c.closeEvents()
 	_ = unix.Munmap(c.words) // cannot fail for what Mmap gave
-	_ = unix.Close(c.fd)     // what was written needs no durability
 }
 
 func (c *changed) word(i int) *uint64 { return (*uint64)(unsafe.Pointer(&c.words[8*i])) }
@@ -73,6 +94,9 @@ func (c *changed) trusted() bool { return atomic.LoadUint64(c.word(1)) == c.toke
 
 // birth names the life of the account to which cached things belong.
 func (c *changed) birth() uint64 { return atomic.LoadUint64(c.word(2)) }
+
+// rebirth has everybody forget what was cached of the account besides snapshots: for changes without a ModSeq.
+func (c *changed) rebirth() { atomic.StoreUint64(c.word(2), random64()) }
 
 // dirty announces a commit. The caller holds the account's lock, as for clean and renew. Raises no event.
 func (c *changed) dirty() {
@@ -105,6 +129,9 @@ func (c *changed) remove() {
 }
 
 func (c *changed) event() {
+	if c.fd < 0 {
+		return // a repair: nothing is new
+	}
 	var b [8]byte
 	binary.NativeEndian.PutUint64(b[:], atomic.LoadUint64(c.word(0)))
 	_, _ = unix.Pwrite(c.fd, b[:], 0) // a lost hint is made up for by polls

@@ -25,28 +25,34 @@ func (a *account) kickLong(f *files) {
 
 // checkpoint writes the log of an open account back.
 func (a *account) checkpoint() {
-	a.mu.Lock()
-	f := a.files
-	if f == nil {
-		a.mu.Unlock()
-		return
+	if f := a.opened(); f != nil {
+		f.writeBack(false)
 	}
+}
+
+// enter counts a user of the files, false if they are closed or about to be.
+func (f *files) enter() bool {
 	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dead && f.users == 0 {
+		return false
+	}
 	f.users++
-	f.mu.Unlock()
-	a.mu.Unlock()
-	f.writeBack(false)
-	f.release()
+	return true
 }
 
 // writeBack writes the log back into the database, as far as nobody is in the way; what it cannot do now is done the
 // next time, or by a committing writer. A log in use keeps its blocks, which makes the next commits cheaper; the log of
 // an account that is closed (last) is emptied, so that opening it is cheap.
 func (f *files) writeBack(last bool) {
+	if !f.enter() {
+		return
+	}
+	defer f.release()
 	if f.changed.gone() || walSize(f.dir+"/mail.db") < idleLog {
 		return
 	}
-	c, err := f.take()
+	c, err := f.connect()
 	if err != nil {
 		return // who needs a connection meets the same error
 	}
@@ -69,9 +75,9 @@ func (f *files) writeBack(last bool) {
 	c.SetBusyTimeout(busyTimeout)
 }
 
-// evict closes the account's files. A long log is left to the janitor.
+// evict closes the account's connections. A long log is left to the janitor.
 func (a *account) evict() {
-	f := a.detach()
+	f := a.opened()
 	if f == nil {
 		return
 	}
@@ -82,10 +88,56 @@ func (a *account) evict() {
 		default: // rather a slow opening than waiting for the disk here
 		}
 	}
-	f.retire()
+	f.cool()
 }
 
-// shut closes the account's files with a short log.
+// opened is the account's files, nil if they are closed.
+func (a *account) opened() *files {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.files
+}
+
+// cool closes what is expensive to keep: connections, segments, descriptors. What is in use is closed when given back.
+func (f *files) cool() {
+	if !f.enter() {
+		return
+	}
+	defer f.release()
+	f.mu.Lock()
+	idle, spare := f.idle, f.spare
+	f.idle, f.spare, f.hot = nil, nil, false
+	f.mu.Unlock()
+	for _, c := range idle {
+		_ = c.Close() // nothing is under way in it
+	}
+	for _, s := range spare {
+		s.close()
+	}
+	if !f.account.queue.tryLead() {
+		return // in use: a few descriptors stay until the next time
+	}
+	defer f.account.queue.pass()
+	f.closeLock()
+}
+
+// closeLock closes what writers need. The caller leads the queue.
+func (f *files) closeLock() {
+	f.changed.closeEvents()
+	if f.lock >= 0 {
+		_ = unix.Close(f.lock) // nothing is written to it
+		f.lock = -1
+	}
+}
+
+// forget closes the account's files altogether.
+func (a *account) forget() {
+	if f := a.detach(); f != nil {
+		f.retire()
+	}
+}
+
+// shut is forget, with a short log.
 func (a *account) shut() {
 	if f := a.detach(); f != nil {
 		f.writeBack(true)

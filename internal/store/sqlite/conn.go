@@ -22,9 +22,6 @@ const busyTimeout = 10 * time.Second
 // bound that holds under any load; usually the janitor is there first, see Store.checkpoint.
 const autoCheckpoint = 4096
 
-// cacheKiB bounds the page cache of a connection. Hot data is in the kernel's cache, and snapshots are ours.
-const cacheKiB = 256
-
 // conn is a connection to one database. For one goroutine at a time.
 type conn struct {
 	*sqlite.Conn

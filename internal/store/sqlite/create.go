@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -26,9 +27,6 @@ func (m *maker) close() {
 		m.c = nil
 	}
 }
-
-// cachePragma sets the size of a connection's page cache.
-const cachePragma = "PRAGMA cache_size = -256"
 
 // create makes a new account: beside its place, then by one rename, so that nobody sees half of it. If another
 // process was first, theirs stands.
@@ -93,7 +91,10 @@ func (m *maker) image(o mail.Options) ([]byte, error) {
 	}
 	b, err := m.c.Serialize("main")
 	if err == nil {
-		b[18], b[19] = 2, 2 // file format: WAL, https://www.sqlite.org/fileformat.html section 1.3.3
+		// https://www.sqlite.org/fileformat.html sections 1.3.3 and 1.3.11: WAL; the size of caches in pages, of which we
+		// want few since hot data is in the kernel's cache, and snapshots are ours
+		b[18], b[19] = 2, 2
+		binary.BigEndian.PutUint32(b[48:], cachePages)
 	}
 	return b, err
 }
@@ -174,6 +175,9 @@ func above(name string) []string {
 	slices.Reverse(out)
 	return out
 }
+
+// cachePages bounds the page cache of a connection: 256 KiB.
+const cachePages = 64
 
 // writeSynced writes a new file and makes it durable.
 func writeSynced(path string, b []byte) error {

@@ -23,8 +23,31 @@ type box struct {
 
 // boxes is the list of mailboxes as it was.
 type boxes struct {
-	asOf mail.ModSeq
-	list []mail.Mailbox // in order, with the names that are only subscribed
+	asOf   moment
+	list   []mail.Mailbox                 // in order, with the names that are only subscribed
+	shrunk map[mail.MailboxID]mail.ModSeq // box.shrunk where it is not 0
+}
+
+// moment says what of an account was read: after which change, and in which life of `changed`.
+type moment struct {
+	mod   mail.ModSeq
+	birth uint64
+}
+
+// quota is the use of an account as it was.
+type quota struct {
+	asOf  moment
+	usage mail.Usage
+}
+
+// find is the mailbox of that id, nil if there is none.
+func (l *boxes) find(id mail.MailboxID) *mail.Mailbox {
+	for i := range l.list {
+		if l.list[i].ID == id && id != 0 {
+			return &l.list[i]
+		}
+	}
+	return nil
 }
 
 const boxColumns = `id, name, uidvalidity, uidnext, highest, messages, unseen, deleted, size, keywords, uses,
@@ -181,7 +204,7 @@ func (a *account) boxes(ctx context.Context) (*boxes, error) {
 		return nil, err
 	}
 	defer f.release()
-	now, ok := a.current(f)
+	now, ok := a.now(f)
 	f.mu.Lock()
 	l := f.boxes
 	f.mu.Unlock()
@@ -189,10 +212,13 @@ func (a *account) boxes(ctx context.Context) (*boxes, error) {
 		return l, nil
 	}
 	err = a.view(ctx, "list mailboxes", string(a.id), func(f *files, c *conn) error {
-		l, err = c.loadList()
+		st, err := c.loadState()
+		if err == nil {
+			l, err = c.loadList(moment{st.modseq, now.birth}) // read before: too old is looked up again, too new is not known
+		}
 		if err == nil {
 			f.mu.Lock()
-			f.boxes = l
+			f.boxes, f.quota = l, quota{l.asOf, st.usage()}
 			f.mu.Unlock()
 		}
 		return err
@@ -200,12 +226,15 @@ func (a *account) boxes(ctx context.Context) (*boxes, error) {
 	return l, err
 }
 
+// now is the account as `changed` has it, false if only the database can tell.
+func (a *account) now(f *files) (moment, bool) {
+	birth := f.changed.birth()
+	m, ok := a.current(f)
+	return moment{m, birth}, ok
+}
+
 // loadList reads the list of mailboxes. It needs a transaction.
-func (c *conn) loadList() (*boxes, error) {
-	st, err := c.loadState()
-	if err != nil {
-		return nil, err
-	}
+func (c *conn) loadList(asOf moment) (*boxes, error) {
 	all, err := c.loadBoxes()
 	if err != nil {
 		return nil, err
@@ -214,11 +243,17 @@ func (c *conn) loadList() (*boxes, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &boxes{asOf: st.modseq, list: make([]mail.Mailbox, 0, len(all)+len(subscribed))}
+	l := &boxes{asOf: asOf, list: make([]mail.Mailbox, 0, len(all)+len(subscribed))}
 	for i := range all {
 		m := all[i].Mailbox
 		m.Subscribed = subscribed[m.Name]
 		delete(subscribed, m.Name)
+		if all[i].shrunk != 0 {
+			if l.shrunk == nil {
+				l.shrunk = make(map[mail.MailboxID]mail.ModSeq)
+			}
+			l.shrunk[m.ID] = all[i].shrunk
+		}
 		l.list = append(l.list, m)
 	}
 	for name := range subscribed {
@@ -265,8 +300,8 @@ func (a *account) ClaimRecent(ctx context.Context, mailbox mail.MailboxID) (mail
 	if err != nil {
 		return 0, err
 	}
-	i := slices.IndexFunc(l.list, func(m mail.Mailbox) bool { return m.ID == mailbox && mailbox != 0 })
-	if i < 0 {
+	m := l.find(mailbox)
+	if m == nil {
 		return 0, refuse("claim recent", mail.NotFound, string(a.id))
 	}
 	f, err := a.acquire()
@@ -274,8 +309,23 @@ func (a *account) ClaimRecent(ctx context.Context, mailbox mail.MailboxID) (mail
 		return 0, err
 	}
 	defer f.release()
-	first, err := claim(f.dir+"/recent", int64(mailbox), l.list[i].UIDNext)
-	return first, fail("claim recent", string(a.id), err)
+	f.mu.Lock()
+	claimed := f.claimed[mailbox]
+	f.mu.Unlock()
+	if claimed >= m.UIDNext {
+		return claimed, nil
+	}
+	first, err := claim(f.dir+"/recent", int64(mailbox), m.UIDNext)
+	if err != nil {
+		return 0, fail("claim recent", string(a.id), err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.claimed == nil {
+		f.claimed = make(map[mail.MailboxID]mail.UID)
+	}
+	f.claimed[mailbox] = max(first, m.UIDNext)
+	return first, nil
 }
 
 // claim raises the number at that index of a file of numbers to next, and returns what it was.
@@ -303,14 +353,39 @@ func claim(path string, index int64, next mail.UID) (first mail.UID, err error) 
 
 // Usage implements mail.Account.
 func (a *account) Usage(ctx context.Context) (mail.Usage, error) {
-	var st state
-	err := a.view(ctx, "look at quota", string(a.id), func(_ *files, c *conn) (err error) {
-		st, err = c.loadState()
-		return err
+	if err := ctx.Err(); err != nil {
+		return mail.Usage{}, err
+	}
+	f, err := a.acquire()
+	if err != nil {
+		return mail.Usage{}, err
+	}
+	defer f.release()
+	now, ok := a.now(f)
+	f.mu.Lock()
+	q := f.quota
+	f.mu.Unlock()
+	if ok && q.asOf == now {
+		return q.usage, nil
+	}
+	err = a.view(ctx, "look at quota", string(a.id), func(f *files, c *conn) error {
+		st, err := c.loadState()
+		if err != nil {
+			return err
+		}
+		q = quota{moment{st.modseq, now.birth}, st.usage()}
+		f.mu.Lock()
+		f.quota = q
+		f.mu.Unlock()
+		return nil
 	})
+	return q.usage, err
+}
+
+func (st *state) usage() mail.Usage {
 	return mail.Usage{
 		Storage: st.storage, StorageLimit: st.storageLimit, Messages: st.messages, MessagesLimit: st.messagesLimit,
-	}, err
+	}
 }
 
 // SetQuota implements mail.Account.

@@ -13,8 +13,9 @@ type Options struct {
 
 	InlineLimit   int64         // octets up to which a body is kept in the database; default 32 KiB
 	SegmentLimit  int64         // octets after which a segment gets no more bodies; default 64 MiB
-	Handles       int           // accounts that are kept open; default 512
-	Idle          time.Duration // after which an unused account is closed; default 1 minute
+	Accounts      int           // accounts of which what is cheap is kept (a mapped page, no descriptor); default 16,384
+	Handles       int           // accounts whose database is kept open; default 512
+	Idle          time.Duration // after which an unused database is closed; default 1 minute
 	SnapshotCache int64         // octets of snapshots that are kept; default 64 MiB
 	Poll          time.Duration // how often watched accounts are looked at without a hint; default 30 s
 	NoHints       bool          // no inotify, only polls: for file systems that have none, and for tests
@@ -27,6 +28,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.SegmentLimit <= 0 {
 		o.SegmentLimit = 64 << 20
+	}
+	if o.Accounts <= 0 {
+		o.Accounts = 16384
 	}
 	if o.Handles <= 0 {
 		o.Handles = 512

@@ -68,7 +68,7 @@ func (a *account) giveSegment(s *segment) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.spare) >= keepConns || f.dead {
+	if len(f.spare) >= keepConns || f.dead || !f.hot {
 		s.close()
 		return
 	}

@@ -105,6 +105,12 @@ func (a *account) Snapshot(ctx context.Context, mailbox mail.MailboxID) (*mail.S
 			return old.snap, nil
 		}
 	}
+	f.mu.Lock()
+	l := f.boxes
+	f.mu.Unlock()
+	if l != nil && l.asOf.birth != f.changed.birth() {
+		l = nil
+	}
 	c, err := f.take()
 	if err != nil {
 		return nil, fail("open mailbox", string(a.id), err)
@@ -112,7 +118,10 @@ func (a *account) Snapshot(ctx context.Context, mailbox mail.MailboxID) (*mail.S
 	defer f.give(c)
 	var fresh *cached
 	err = c.read(func() error {
-		fresh, err = c.refresh(old, key)
+		fresh, err = c.refresh(old, key, l)
+		if mail.KindOf(err) == mail.Corrupt && (old != nil || l != nil) { // a purge came between what is cached and this
+			fresh, err = c.refresh(nil, key, nil)
+		}
 		return err
 	})
 	if err != nil {
@@ -122,20 +131,31 @@ func (a *account) Snapshot(ctx context.Context, mailbox mail.MailboxID) (*mail.S
 	return fresh.snap, nil
 }
 
-// refresh brings a snapshot up to date, or makes one (old == nil). Pages that did not change are shared.
-func (c *conn) refresh(old *cached, key snapKey) (*cached, error) {
-	st, err := c.one("SELECT modseq FROM account")
+// boxFor is the mailbox with what snapshots need, and the account's ModSeq: from l if that is as new as the transaction.
+func (c *conn) boxFor(id mail.MailboxID, l *boxes) (b box, asOf mail.ModSeq, err error) {
+	st, err := c.loadState()
+	if err != nil {
+		return b, 0, err
+	}
+	if l != nil && l.asOf.mod == st.modseq {
+		if m := l.find(id); m != nil {
+			return box{Mailbox: *m, shrunk: l.shrunk[id]}, st.modseq, nil
+		}
+	}
+	if b, err = c.loadBox(id); err == nil {
+		b.Subscribed, err = c.subscribed(b.Name)
+	}
+	return b, st.modseq, err
+}
+
+// refresh brings a snapshot up to date, or makes one (old == nil). Pages that did not change are shared. l is the list
+// of mailboxes, maybe an old one or nil.
+func (c *conn) refresh(old *cached, key snapKey, l *boxes) (*cached, error) {
+	b, asOf, err := c.boxFor(key.mailbox, l)
 	if err != nil {
 		return nil, err
 	}
-	b, err := c.loadBox(key.mailbox)
-	if err != nil {
-		return nil, err
-	}
-	if b.Subscribed, err = c.subscribed(b.Name); err != nil {
-		return nil, err
-	}
-	fresh := &cached{key: key, asOf: mail.ModSeq(st), load: loaded{b.HighestMod, b.shrunk}}
+	fresh := &cached{key: key, asOf: asOf, load: loaded{b.HighestMod, b.shrunk}}
 	if old != nil && old.load.highest < b.shrunk {
 		old = nil // a page may have vanished that it still has
 	}

@@ -33,7 +33,8 @@ type store struct {
 
 	mu       sync.Mutex
 	accounts map[mail.AccountID]weak.Pointer[account]
-	open     list.List // of *account with open files, most recently used first
+	known    list.List // of *account with files, most recently used first
+	hot      list.List // those of them with connections
 }
 
 // Open opens the store in that directory, which it creates if it is not there. Close waits for the goroutines that
@@ -148,28 +149,37 @@ func (s *store) Close() error {
 	close(s.stop)
 	s.worker.Wait()
 	for len(s.evicted) > 0 {
-		(<-s.evicted).retire()
+		(<-s.evicted).cool()
 	}
-	for a := s.oldest(0); a != nil; a = s.oldest(0) {
+	for a := s.oldest(&s.known, 0); a != nil; a = s.oldest(&s.known, 0) {
 		a.shut()
 	}
 	s.maker.close()
 	return fail("close store", s.dir, s.hints.Close())
 }
 
-// oldest takes the least recently used account from the list of open ones if there are more than keep.
-func (s *store) oldest(keep int) *account {
+// oldest takes the least recently used account from a list if there are more than keep.
+func (s *store) oldest(l *list.List, keep int) *account {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open.Len() <= keep {
+	if l.Len() <= keep {
 		return nil
 	}
-	a := s.open.Remove(s.open.Back()).(*account)
-	a.place = nil
+	return s.takeLocked(l, l.Back())
+}
+
+// takeLocked takes an account out of a list.
+func (s *store) takeLocked(l *list.List, e *list.Element) *account {
+	a := l.Remove(e).(*account)
+	if l == &s.hot {
+		a.hotPlace = nil
+	} else {
+		a.place = nil
+	}
 	return a
 }
 
-// touch makes a the most recently used of the open accounts, false if the store is closed.
+// touch makes a the most recently used of the known accounts, false if the store is closed.
 func (s *store) touch(a *account) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -177,11 +187,25 @@ func (s *store) touch(a *account) bool {
 	case s.closed.Load():
 		return false
 	case a.place != nil:
-		s.open.MoveToFront(a.place)
+		s.known.MoveToFront(a.place)
 	default:
-		a.place = s.open.PushFront(a)
+		a.place = s.known.PushFront(a)
 	}
 	return true
+}
+
+// heat makes a the most recently used of the accounts with connections, and closes those of others beyond the limit.
+func (s *store) heat(a *account) {
+	s.mu.Lock()
+	if a.hotPlace != nil {
+		s.hot.MoveToFront(a.hotPlace)
+	} else {
+		a.hotPlace = s.hot.PushFront(a)
+	}
+	s.mu.Unlock()
+	for victim := s.oldest(&s.hot, s.opts.Handles); victim != nil; victim = s.oldest(&s.hot, s.opts.Handles) {
+		victim.evict()
+	}
 }
 
 var errClosed = errors.New("the store is closed")
@@ -198,25 +222,27 @@ func (s *store) janitor() {
 			a.checkpoint()
 		case f := <-s.evicted:
 			f.writeBack(true)
-			f.retire()
+			f.cool()
 		case now := <-tick.C:
 			s.closeIdle(now.Add(-s.opts.Idle).UnixNano())
 		}
 	}
 }
 
-// closeIdle closes the accounts that were not used since then (nanoseconds since 1970).
+// closeIdle closes the connections of the accounts that were not used since then (nanoseconds since 1970).
 func (s *store) closeIdle(then int64) {
 	for {
 		s.mu.Lock()
-		back := s.open.Back()
+		back := s.hot.Back()
 		if back == nil || back.Value.(*account).used.Load() > then {
 			s.mu.Unlock()
 			return
 		}
-		a := s.open.Remove(back).(*account)
-		a.place = nil
+		a := s.takeLocked(&s.hot, back)
 		s.mu.Unlock()
-		a.shut()
+		if f := a.opened(); f != nil {
+			f.writeBack(true)
+			f.cool()
+		}
 	}
 }

@@ -161,10 +161,15 @@ func (a *account) lockFiles() (*files, error) {
 			return nil, err
 		}
 		if !f.changed.gone() {
-			return f, nil
+			if err = f.changed.openEvents(f.dir + "/changed"); err == nil {
+				return f, nil
+			}
 		}
 		f.unlock()
 		f.release()
+		if err != nil {
+			return nil, err
+		}
 	}
 }
 
@@ -224,6 +229,7 @@ func (f *files) commit(batch []*change) (err error) {
 		return err // `changed` stays dirty: whoever looks next asks the database
 	}
 	if t.st.modseq == before.modseq {
+		f.changed.rebirth()
 		f.changed.restore(t.st.modseq)
 	} else {
 		f.changed.clean(t.st.modseq)
