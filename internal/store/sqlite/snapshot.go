@@ -131,7 +131,8 @@ func (a *account) Snapshot(ctx context.Context, mailbox mail.MailboxID) (*mail.S
 	return fresh.snap, nil
 }
 
-// boxFor is the mailbox with what snapshots need, and the account's ModSeq: from l if that is as new as the transaction.
+// boxFor is the mailbox with what snapshots need, and the account's ModSeq: from l if that is as new as the
+// transaction.
 func (c *conn) boxFor(id mail.MailboxID, l *boxes) (b box, asOf mail.ModSeq, err error) {
 	st, err := c.loadState()
 	if err != nil {
