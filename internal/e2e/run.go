@@ -64,7 +64,6 @@ type runner struct {
 	vars   map[string]string
 	trace  []string
 	forbid []string // S! lines since the last S: line
-	tags   int
 }
 
 // traced is how many of the last lines of the conversation an error shows.

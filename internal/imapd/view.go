@@ -68,18 +68,6 @@ func (v *view) at(u mail.UID) int {
 	return sort.Search(len(v.spans), func(i int) bool { return v.spans[i].stop >= u })
 }
 
-// countBelow is how many messages have a lower UID than u.
-func (v *view) countBelow(u mail.UID) uint32 {
-	i := v.at(u)
-	switch {
-	case i == len(v.spans):
-		return v.len()
-	case v.spans[i].start >= u:
-		return v.spans[i].n
-	}
-	return v.spans[i].n + uint32(u-v.spans[i].start)
-}
-
 // uids are the UIDs of all messages.
 func (v *view) uids() mail.UIDSet {
 	out := make(mail.UIDSet, len(v.spans))
