@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/constance-mail/constance/internal/auth"
 	"github.com/constance-mail/constance/internal/config"
@@ -37,6 +38,9 @@ account that fails does not stop the others.`,
 				users, err := b.selectUsers(c.Context(), a)
 				if err != nil {
 					return err
+				}
+				if log {
+					_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19) // the server's users come first; without it, it works too
 				}
 				sum, err := purge(c.Context(), b, users, time.Now().Add(-grace))
 				if log {

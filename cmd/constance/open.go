@@ -46,17 +46,27 @@ type backend struct {
 	users auth.Directory
 }
 
-// open opens the data directory and makes it if it is missing.
-func (p *program) open() (*backend, error) {
+// verbHandles is how many accounts a verb keeps open: it visits them one after another.
+const verbHandles = 8
+
+// open opens the data directory, which it makes if it is missing, as a verb needs it.
+func (p *program) open() (*backend, error) { return p.openWith(verbHandles) }
+
+// openWith is open with the most accounts to keep open, 0 for what the configuration says.
+func (p *program) openWith(handles int) (*backend, error) {
 	conf, err := p.load()
 	if err != nil {
 		return nil, err
+	}
+	o := storeOptions(conf)
+	if handles > 0 {
+		o.Handles = handles
 	}
 	b := &backend{dir: p.dataDir(), conf: conf}
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return nil, err
 	}
-	if b.store, err = sqlite.Open(b.dir, storeOptions(conf)); err != nil {
+	if b.store, err = sqlite.Open(b.dir, o); err != nil {
 		return nil, err
 	}
 	if b.users, err = sqlite.OpenDirectory(b.dir); err != nil {

@@ -34,7 +34,7 @@ func (p *program) newWorker(name string, limit func(*config.Config) int) (*worke
 	if n := p.getenv("CYRUS_SERVICE"); n != "" {
 		name = n
 	}
-	b, err := p.open()
+	b, err := p.openWith(0)
 	if err != nil {
 		return nil, err
 	}
