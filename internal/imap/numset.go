@@ -1,6 +1,8 @@
 package imap
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 
 	"github.com/constance-mail/constance/internal/imap/wire"
@@ -24,7 +26,11 @@ const Star = 0
 // (largest 0) "*" is nothing. A saved result resolves to nil.
 func (s NumSet) Resolve(largest uint32) mail.UIDSet {
 	var out mail.UIDSet
-	for _, r := range s.Ranges {
+	ranges := s.Ranges
+	if !slices.IsSortedFunc(ranges, byStart) { // else many ranges would be inserted in the middle one by one
+		ranges = slices.SortedFunc(slices.Values(ranges), byStart)
+	}
+	for _, r := range ranges {
 		if r.Start == Star {
 			r.Start = largest
 		}
@@ -37,6 +43,8 @@ func (s NumSet) Resolve(largest uint32) mail.UIDSet {
 	}
 	return out
 }
+
+func byStart(a, b NumRange) int { return cmp.Compare(min(a.Start, a.Stop), min(b.Start, b.Stop)) }
 
 // Max is the largest number written in the set, 0 if there is only "*" or "$".
 func (s NumSet) Max() uint32 {

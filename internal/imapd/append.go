@@ -24,7 +24,7 @@ const (
 func (s *session) append(ctx context.Context, c *imap.Append) (err error) {
 	target, err := s.appendTarget(ctx, c)
 	if err != nil {
-		return s.skip(err)
+		return s.refuseMessage(&c.Message, err)
 	}
 	var msgs []mail.NewMessage
 	defer func() {
@@ -38,7 +38,7 @@ func (s *session) append(ctx context.Context, c *imap.Append) (err error) {
 	for more := true; more; {
 		total += c.Message.Size
 		if err := s.appendAllowed(&c.Message, len(msgs), total); err != nil {
-			return s.skip(err)
+			return s.refuseMessage(&c.Message, err)
 		}
 		m, err := s.upload(ctx, &c.Message)
 		if m.Upload != nil {
@@ -52,6 +52,17 @@ func (s *session) append(ctx context.Context, c *imap.Append) (err error) {
 		}
 	}
 	return s.appendAll(ctx, target, msgs)
+}
+
+// refuseMessage is skip before the octets of m: those that come unasked are passed over if they are no more than APPEND
+// takes, so that the client gets to know err. RFC 7888 section 4.
+func (s *session) refuseMessage(m *imap.AppendMessage, err error) error {
+	if !m.Sync && m.Size <= s.srv.opts.AppendLimit {
+		if _, e := s.dec.Literal(); e != nil {
+			return &brokenError{e}
+		}
+	}
+	return s.skip(err)
 }
 
 // connectionOr makes an error that is not the client's bad syntax one that ends the connection.

@@ -157,7 +157,10 @@ func (s *session) run(ctx context.Context, c imap.Command) error {
 	if s.idling || s.over {
 		return nil
 	}
-	return s.sync(ctx, !d.noExpunge || byUID(c))
+	if err := s.sync(ctx, !d.noExpunge || byUID(c)); errors.As(err, new(*brokenError)) {
+		return err
+	}
+	return nil // what the command did is done; what sync could not look at now it tells later
 }
 
 var stateNames = map[state]string{

@@ -41,10 +41,11 @@ func (s *session) vanishedSince(ctx context.Context, snap *mail.Snapshot, c *ima
 	if err != nil {
 		return err
 	}
-	if !complete { // all that once was and is not now
-		gone = (mail.UIDSet{{Start: 1, Stop: max(1, snap.Mailbox.UIDNext-1)}}).Minus(snap.UIDSet())
+	if !complete && snap.Mailbox.UIDNext > 1 { // all that once was and is not now
+		gone = (mail.UIDSet{{Start: 1, Stop: snap.Mailbox.UIDNext - 1}}).Minus(snap.UIDSet())
 	}
-	if gone = gone.Intersect(asked); len(gone) > 0 {
+	// what has a message number still is told by sync: this response takes no number away (RFC 7162 section 3.2.10.1)
+	if gone = gone.Intersect(asked).Minus(s.sel.view.uids()); len(gone) > 0 {
 		s.out.buf = imap.AppendVanished(s.out.buf, gone, true)
 	}
 	return nil

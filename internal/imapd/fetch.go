@@ -44,6 +44,7 @@ type fetchPlan struct {
 	seen    bool         // \Seen is set
 	flags   bool         // FLAGS is among the items
 	modSeq  bool         // MODSEQ is among the items
+	uid     bool         // UID is among the items
 	since   mail.ModSeq  // only messages changed after it; 0 for all
 }
 
@@ -89,6 +90,8 @@ func (s *session) plan(c *imap.Fetch) fetchPlan {
 			p.flags = true
 		case imap.FetchModSeq:
 			p.modSeq = true
+		case imap.FetchUID:
+			p.uid = true
 		case imap.FetchSection:
 			p.want |= sectionColumns(it)
 			p.seen = p.seen || !it.Peek
@@ -130,6 +133,7 @@ func (s *session) fetch(ctx context.Context, c *imap.Fetch) error {
 	if f.snap, err = s.acct.Snapshot(ctx, s.sel.id); err != nil {
 		return err
 	}
+	s.tellKeywords(f.snap.Mailbox.Keywords) // before flags that the client does not know of
 	if c.Vanished {
 		if err := s.vanishedSince(ctx, f.snap, c); err != nil {
 			return err
@@ -283,10 +287,21 @@ func (f *fetcher) append(r *fetchRow, d *mail.Digest) {
 	if r.seen && !f.plan.flags {
 		b = f.s.sel.appendFlags(append(b, ' '), r.uid(), r.flags)
 	}
-	if r.seen && !f.plan.modSeq && f.s.features&featCondStore != 0 {
-		b = appendModSeq(append(b, ' '), r.modSeq)
+	if r.seen && f.s.features&featCondStore != 0 {
+		b = f.appendIdentity(b, r)
 	}
 	f.buf = append(b, ")\r\n"...)
+}
+
+// appendIdentity appends UID and MODSEQ unless they were asked for. RFC 7162 section 3.2.4.
+func (f *fetcher) appendIdentity(b []byte, r *fetchRow) []byte {
+	if !f.plan.uid {
+		b = imap.AppendFetchUID(append(b, ' '), r.uid())
+	}
+	if !f.plan.modSeq {
+		b = appendModSeq(append(b, ' '), r.modSeq)
+	}
+	return b
 }
 
 func appendModSeq(b []byte, m mail.ModSeq) []byte {

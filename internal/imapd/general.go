@@ -119,7 +119,7 @@ func (s *session) enable(f features) {
 		s.dec.SetUTF8(true)
 	case f == featCondStore && s.sel != nil:
 		b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
-		b = imap.AppendNumberCode(b, imap.CodeHighestModSeq, uint64(s.sel.told))
+		b = imap.AppendNumberCode(b, imap.CodeHighestModSeq, uint64(s.sel.highest()))
 		s.out.buf = imap.AppendText(b, "highest")
 	}
 }

@@ -151,7 +151,7 @@ func interval(k *imap.SearchKey, now time.Time) (from, to int64) {
 	midnight := k.Day.Unix()
 	switch k.Op {
 	case imap.SearchLarger:
-		from = k.N + 1
+		from = min(k.N, math.MaxInt64-1) + 1
 	case imap.SearchSmaller:
 		to = k.N
 	case imap.SearchBefore, imap.SearchSentBefore, imap.SearchSavedBefore:

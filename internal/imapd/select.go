@@ -139,18 +139,16 @@ func (s *session) matched(q *imap.QResync) mail.UID {
 	return same
 }
 
-// closeMailbox is CLOSE: it expunges without telling. RFC 9051 section 6.4.1, RFC 7162 section 3.2.8.
+// closeMailbox is CLOSE: it expunges without telling, not even the new ModSeq: changes of others could hide behind it.
+// RFC 9051 section 6.4.1, RFC 7162 section 3.2.8.
 func (s *session) closeMailbox(ctx context.Context, _ *imap.Close) error {
 	m := s.sel
 	if !m.readOnly {
 		was := s.slot.Enter(wait.StoreWrite)
-		gone, modSeq, err := s.acct.Expunge(ctx, m.id, nil)
+		_, _, err := s.acct.Expunge(ctx, m.id, nil)
 		s.slot.Enter(was)
-		switch {
-		case err != nil && mail.KindOf(err) != mail.NotFound:
+		if err != nil && mail.KindOf(err) != mail.NotFound {
 			return err
-		case len(gone) > 0 && s.features&featQResync != 0:
-			s.okCode(imap.AppendNumberCode(nil, imap.CodeHighestModSeq, uint64(modSeq)))
 		}
 	}
 	s.deselect()

@@ -33,9 +33,18 @@ type selected struct {
 	view     view        // what the client knows
 	told     mail.ModSeq // every change up to this one was reported, but for held
 	held     bool        // view has expunged messages that could not be reported yet
+	before   mail.ModSeq // told, as it was before the first of these, if held
 	keywords []mail.Flag // as the client knows them from FLAGS
 	recent   mail.UIDSet // messages that are \Recent in this session. RFC 3501 section 2.3.2
 	saved    mail.UIDSet // the saved search result. RFC 5182
+}
+
+// highest is the ModSeq from which the client can resynchronize without missing anything. RFC 7162 section 3.2.
+func (m *selected) highest() mail.ModSeq {
+	if m.held {
+		return m.before
+	}
+	return m.told
 }
 
 // known takes note of a change by this session itself: the client was told of it, or asked not to be (.SILENT). Only

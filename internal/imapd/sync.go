@@ -23,6 +23,9 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 		return err
 	}
 	if now <= m.told && !(expunge && m.held) {
+		if m.held {
+			s.tellHighest()
+		}
 		return s.out.flushLarge()
 	}
 	was := s.slot.Enter(wait.StoreRead)
@@ -41,13 +44,31 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 		s.tellExpunged(gone)
 		gone = nil
 	}
+	delayed := m.held || len(gone) > 0
+	if !m.held {
+		m.before = m.told
+	}
 	m.held = len(gone) > 0
 	last, since := m.view.max(), m.told
 	if err := s.tellArrived(ctx, snap); err != nil {
 		return err
 	}
 	m.told = max(now, snap.Mailbox.HighestMod)
-	return s.tellChanged(snap, since, mail.UIDSet{{Start: 1, Stop: last}})
+	if err := s.tellChanged(snap, since, mail.UIDSet{{Start: 1, Stop: last}}); err != nil {
+		return err
+	}
+	if delayed {
+		s.tellHighest()
+	}
+	return nil
+}
+
+// tellHighest tells from where the client can resynchronize, while expunges are held back and once they were told: it
+// may have seen higher ModSeqs than theirs. RFC 7162 sections 3.2 and 6.
+func (s *session) tellHighest() {
+	if s.features&featQResync != 0 {
+		s.tellNumber(imap.CodeHighestModSeq, uint64(s.sel.highest()), "nothing up to here was held back")
+	}
 }
 
 // tellKeywords tells of the flags of the mailbox if there are others than the client knows. RFC 9051 section 7.3.5.

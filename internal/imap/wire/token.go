@@ -476,7 +476,11 @@ func (d *Decoder) MustDateTime(dst *time.Time) bool {
 	if zone[0] == '-' {
 		east = -east
 	}
+	t := date.Add(time.Duration((h*60+m)*60+s-east) * time.Second)
+	if y := t.Year(); y < 0 || y > 9999 { // by its zone: the answer, in UTC, could not hold it
+		return d.expected(text)
+	}
 	d.consume(28)
-	*dst = date.Add(time.Duration((h*60+m)*60+s-east) * time.Second).In(time.FixedZone("", east))
+	*dst = t.In(time.FixedZone("", east))
 	return true
 }
