@@ -102,7 +102,6 @@ func (s *State) stop() {
 	s.stopping, s.killAt = true, s.now+s.conf.Grace
 	s.log(slog.LevelInfo, "attempting clean shutdown on signal")
 	s.signalAll(syscall.SIGTERM)
-	s.stopDue()
 }
 
 func (s *State) stopDue() {
