@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,169 +14,99 @@ import (
 	"github.com/constance-mail/constance/internal/wait"
 )
 
-// bufSize is the octets of a connection's input buffer; a command line fits in any case.
-const bufSize = 32 << 10
+const (
+	// bufSize is the octets of a connection's input buffer; a command line fits in any case.
+	bufSize = 32 << 10
+	// longestSkip is how much of a command line that is too long is read in search of its end.
+	longestSkip = 1 << 20
+)
 
-// conn stands between the socket and go-smtp and does what that leaves out: it bounds command lines (a longer
-// one is answered as a syntax error and the session goes on), gives each read a time of its own, sends
-// replies in one piece when there is nothing more to read (RFC 2920 section 3.2), ends the session with a 421
-// when the server stops, and takes the octets after DATA out of the stream itself, many at a time. For that
-// it gives go-smtp one command line per Read, so that nothing beyond the line is in go-smtp's own buffer when
-// a DATA is carried out.
+// Why a session ends, besides I/O errors.
+var (
+	errStopping = errors.New("server is stopping")
+	errFlood    = errors.New("far more octets than allowed")
+	errMistakes = errors.New("too many mistakes")
+	errPanic    = errors.New("panic") // a bug of ours
+	errQuit     = errors.New("quit")  // the client wants it
+)
+
+// conn is the stream: it gives command lines and content out of one buffer, bounded, each read with a time of
+// its own, and keeps replies until there is nothing more to read, so that those of a burst go out in one piece
+// (RFC 2920 section 3.2). Owned by the goroutine of the session, but for stop.
 type conn struct {
-	net.Conn
+	net  net.Conn
 	opts *Options // immutable
 	slot *wait.Slot
 
 	stopping atomic.Bool
-	dead     atomic.Bool  // nothing is read any more
 	stopBy   atomic.Int64 // nanoseconds since 1970 when even a running transaction is cut, valid with stopping
 
-	// owned by the goroutine that reads: go-smtp's for the connection, or its helper for a DATA while the
-	// other waits
-	buf    []byte // of bufSize, pooled
-	r, w   int    // buf[r:w] is read from the socket and not used
-	chunk  int64  // octets of a BDAT chunk that are still to come
-	inData bool   // a transaction's content is being read: a stop waits for its end
-	ended  bool   // after DATA: the next Read is the end that go-smtp waits for
-	bdat   bool   // the line given last was a BDAT
-	broken bool   // a series of BDATs was broken off: no more commands
-	settle func() // waits until go-smtp's helper for a BDAT has looked at what the next command may change
-	octets int64  // read from the socket
-
-	mu  sync.Mutex // guards what follows
-	out []byte     // replies not sent yet
+	buf    []byte    // of bufSize, pooled
+	r, w   int       // buf[r:w] is read from the socket and not used
+	out    []byte    // replies not sent yet, pooled
+	readBy time.Time // the deadline as it is set
+	inData bool      // a transaction's content is being received: a stop waits for its end
+	octets int64     // read from the socket
 }
 
-var buffers = sync.Pool{New: func() any { b := make([]byte, bufSize); return &b }}
+// memory is what a connection borrows.
+type memory struct{ in, out []byte }
 
-// stop makes the connection end: at once if it is between commands, after the grace if it receives a message.
+var memories = sync.Pool{New: func() any { return &memory{in: make([]byte, bufSize), out: make([]byte, 0, 1024)} }}
+
+// newConn prepares a connection; release gives its memory back when nothing uses it any more.
+func newConn(ctx context.Context, nc net.Conn, o *Options, slot *wait.Slot) (c *conn, release func()) {
+	m := memories.Get().(*memory)
+	c = &conn{net: nc, opts: o, slot: slot, buf: m.in, out: m.out[:0]}
+	undo := context.AfterFunc(ctx, c.stop)
+	return c, func() {
+		undo()
+		m.out = c.out
+		c.buf, c.out = nil, nil
+		memories.Put(m)
+	}
+}
+
+// stop makes the session end: at once if it is between messages, after the grace if it receives one.
 func (c *conn) stop() {
 	c.stopBy.Store(time.Now().Add(c.opts.Grace).UnixNano())
 	c.stopping.Store(true)
-	c.SetReadDeadline(time.Unix(1, 0)) // wakes a waiting read; a connection that has no deadlines is closed anyway
+	_ = c.net.SetReadDeadline(time.Unix(1, 0)) // wakes a waiting read; without deadlines the next line sees it
 }
 
-// Read gives go-smtp the next command line, or the octets of a BDAT chunk, or the end of a DATA.
-func (c *conn) Read(p []byte) (int, error) {
-	if c.bdat {
-		c.bdat = false
-		c.settle()
-	}
-	switch {
-	case c.ended:
-		c.ended = false
-		return copy(p, ".\r\n"), nil // go-smtp's buffer has room for 4096
-	case c.dead.Load():
-		return 0, io.EOF
-	case c.chunk > 0:
-		return c.readChunk(p)
-	}
-	line, err := c.line()
-	if err != nil {
-		return 0, c.refuse(err)
-	}
-	c.chunk, c.bdat = chunkSize(line)
-	return copy(p, line), nil
-}
-
-// line is the next command line with its end. One that is too long is read to its end and becomes an empty
-// line, which go-smtp answers with a 500 at its place in the pipeline.
-func (c *conn) line() ([]byte, error) {
-	if c.stopping.Load() {
-		return nil, errStopping
-	}
-	if c.broken {
-		return nil, errBroken
-	}
-	tooLong, seen := false, 0
+// line is the next command line without its end, valid until the next call. Of one that is too long only the
+// length is true. ok tells that it is neither too long nor ended by an LF alone, which ends nothing: RFC 5321
+// section 2.3.8.
+func (c *conn) line() (line []byte, ok bool, err error) {
+	seen, skipped := 0, 0
 	for {
+		if c.stopping.Load() && !c.inData {
+			return nil, false, errStopping
+		}
 		if i := bytes.IndexByte(c.buf[c.r+seen:c.w], '\n'); i >= 0 {
-			line := c.buf[c.r : c.r+seen+i+1]
-			c.r += seen + i + 1
-			if tooLong || len(line) > c.opts.MaxLine {
-				return []byte("\r\n"), nil
-			}
-			return line, nil
+			line = c.buf[c.r : c.r+seen+i+1]
+			c.r += len(line)
+			ok = skipped == 0 && len(line) <= c.opts.MaxLine && bytes.HasSuffix(line, []byte("\r\n"))
+			return bytes.TrimRight(line, "\r\n"), ok, nil
 		}
 		seen = c.w - c.r
 		if seen > c.opts.MaxLine {
-			tooLong = true
+			skipped += seen
 			c.r, c.w, seen = 0, 0, 0
+		}
+		if skipped > longestSkip {
+			return nil, false, errFlood
 		}
 		c.slot.Enter(wait.Idle)
 		if err := c.fill(c.opts.IdleTimeout); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		c.slot.Enter(wait.Working)
 	}
-}
-
-// chunkSize is how many octets go-smtp reads after this line if it is a well-formed BDAT, whether it accepts
-// the chunk or not. RFC 3030 section 2.
-func chunkSize(line []byte) (n int64, isBDAT bool) {
-	s := strings.TrimRight(string(line[:min(len(line), 64)]), "\r\n")
-	if len(s) < 6 || !strings.EqualFold(s[:5], "BDAT ") {
-		return 0, false
-	}
-	args := strings.Fields(s[5:])
-	if len(args) == 0 || len(args) > 2 || len(args) == 2 && !strings.EqualFold(args[1], "LAST") {
-		return 0, false
-	}
-	u, err := strconv.ParseUint(args[0], 10, 32)
-	return int64(u), err == nil
-}
-
-func (c *conn) readChunk(p []byte) (int, error) {
-	p = p[:min(int64(len(p)), c.chunk)]
-	if c.r == c.w {
-		c.inData = true
-		defer func() { c.inData = false }()
-		c.slot.Enter(wait.Reading)
-		if err := c.fill(c.opts.DataTimeout); err != nil {
-			c.refuse(err)
-			// an EOF would be the end of the chunk for go-smtp, which would deliver half a message
-			return 0, io.ErrUnexpectedEOF
-		}
-		c.slot.Enter(wait.Working)
-	}
-	n := copy(p, c.buf[c.r:c.w])
-	c.r += n
-	c.chunk -= int64(n)
-	return n, nil
-}
-
-var (
-	errStopping = errors.New("server is stopping")
-	errBroken   = errors.New("transfer in chunks broken off")
-	errFlood    = errors.New("far more octets than a message may have")
-)
-
-// refuse ends the session, with the reply that says why.
-func (c *conn) refuse(err error) error {
-	c.dead.Store(true)
-	reply := ""
-	switch {
-	case errors.Is(err, errStopping) || c.stopping.Load():
-		reply = "421 4.3.2 " + c.opts.Hostname + " is shutting down\r\n"
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		reply = "421 4.4.2 " + c.opts.Hostname + " waited too long\r\n"
-	case errors.Is(err, errBroken):
-		reply = "421 4.5.0 " + c.opts.Hostname + " transfer was broken off\r\n"
-	case errors.Is(err, errFlood):
-		reply = "421 5.3.4 " + c.opts.Hostname + " message far too large\r\n"
-	}
-	if reply != "" {
-		c.Write([]byte(reply)) // fails only by what is the end anyway
-	}
-	return io.EOF
 }
 
 // fill waits for more input, behind what is in the buffer, after sending what is to be sent.
 func (c *conn) fill(timeout time.Duration) error {
-	if c.dead.Load() {
-		return io.EOF
-	}
 	if err := c.flush(); err != nil {
 		return err
 	}
@@ -187,16 +115,16 @@ func (c *conn) fill(timeout time.Duration) error {
 		c.r = 0
 	}
 	for {
-		deadline := time.Now().Add(timeout)
-		c.SetReadDeadline(deadline) // a failure shows in the read
-		if c.stopping.Load() {      // looked at after setting the deadline, so that stop's cannot be lost
+		c.expect(timeout)
+		if c.stopping.Load() { // looked at after setting the deadline, so that stop's cannot be lost
 			by := time.Unix(0, c.stopBy.Load())
 			if !c.inData || time.Now().After(by) {
 				return errStopping
 			}
-			c.SetReadDeadline(by)
+			c.readBy = by
+			_ = c.net.SetReadDeadline(by) // a failure shows in the read
 		}
-		n, err := c.Conn.Read(c.buf[c.w:])
+		n, err := c.net.Read(c.buf[c.w:])
 		c.w += n
 		c.octets += int64(n)
 		if n > 0 {
@@ -208,17 +136,44 @@ func (c *conn) fill(timeout time.Duration) error {
 	}
 }
 
+// expect sees to it that the read deadline is timeout away, or up to half as much more: it is moved now and
+// then, not for each read.
+func (c *conn) expect(timeout time.Duration) {
+	now := time.Now()
+	if left := c.readBy.Sub(now); left < timeout || left > timeout+timeout/2 {
+		c.readBy = now.Add(timeout + timeout/2)
+		_ = c.net.SetReadDeadline(c.readBy) // a failure shows in the read
+	}
+}
+
+// readChunk reads n octets of content and gives them to sink. An error of sink does not end the reading, so
+// that the session stays in step: it is sunk. err is the connection's end. RFC 3030 section 2.
+func (c *conn) readChunk(n int64, sink func([]byte) error) (sunk, err error) {
+	for n > 0 {
+		if c.r == c.w {
+			if err := c.more(); err != nil {
+				return sunk, err
+			}
+		}
+		piece := c.buf[c.r:min(int64(c.w), int64(c.r)+n)]
+		if sunk == nil {
+			sunk = sink(piece)
+		}
+		c.r += len(piece)
+		n -= int64(len(piece))
+	}
+	return sunk, nil
+}
+
 // readData reads the content after DATA up to its end, a line with a dot only, and gives it to sink with the
 // dots taken away that were put before others. Only CRLF ends a line: an LF or CR alone is content, whatever
-// follows. An error of sink does not end the reading, so that the session stays in step, unless far more than
-// most octets come. RFC 5321 sections 2.3.8, 4.1.1.4 and 4.5.2.
-func (c *conn) readData(sink func([]byte) error, most int64) (err error) {
-	c.inData = true
-	defer func() { c.inData = false }()
+// follows. sunk and err are as with readChunk; more than most octets are errFlood. RFC 5321 sections 2.3.8,
+// 4.1.1.4 and 4.5.2.
+func (c *conn) readData(most int64, sink func([]byte) error) (sunk, err error) {
 	var total int64
 	give := func(n int) {
-		if err == nil && n > 0 {
-			err = sink(c.buf[c.r : c.r+n])
+		if sunk == nil && n > 0 {
+			sunk = sink(c.buf[c.r : c.r+n])
 		}
 		c.r += n
 		total += int64(n)
@@ -228,8 +183,7 @@ func (c *conn) readData(sink func([]byte) error, most int64) (err error) {
 		switch {
 		case lineStart && bytes.HasPrefix(b, []byte(".\r\n")):
 			c.r += 3
-			c.ended = true
-			return err
+			return sunk, nil
 		case lineStart && !partOfEnd(b):
 			lineStart = false
 			if b[0] == '.' {
@@ -243,15 +197,19 @@ func (c *conn) readData(sink func([]byte) error, most int64) (err error) {
 				continue
 			}
 		}
-		if total > 2*most+bufSize {
-			return c.refuse(errFlood)
+		if total > most {
+			return sunk, errFlood
 		}
-		c.slot.Enter(wait.Reading)
-		if e := c.fill(c.opts.DataTimeout); e != nil {
-			return c.refuse(e)
+		if err := c.more(); err != nil {
+			return sunk, err
 		}
-		c.slot.Enter(wait.Working)
 	}
+}
+
+// more waits for content.
+func (c *conn) more() error {
+	defer c.slot.Enter(c.slot.Enter(wait.Reading))
+	return c.fill(c.opts.DataTimeout)
 }
 
 // partOfEnd tells whether b, at the start of a line, may still become the end of the data.
@@ -272,50 +230,35 @@ func lineEnd(b []byte) (n int, full bool) {
 	return n, false
 }
 
-// Write keeps replies until there is nothing to read, or too many of them.
-func (c *conn) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.out = append(c.out, p...)
-	if len(c.out) >= bufSize {
-		if err := c.flushLocked(); err != nil {
-			return 0, err
-		}
+// say is one reply line. It is sent when there is nothing to read, or too much to send.
+func (c *conn) say(a answer) { c.sayTo(a, "") }
+
+// longestTold is up to how many octets a recipient's address is repeated in its reply, which may have 512: RFC
+// 5321 section 4.5.3.1.5.
+const longestTold = 300
+
+// sayTo is a reply that is a recipient's.
+func (c *conn) sayTo(a answer, address string) {
+	c.out = append(c.out, a.code...)
+	if address != "" && len(address) <= longestTold {
+		c.out = append(c.out, " <"...)
+		c.out = append(c.out, address...)
+		c.out = append(c.out, '>')
 	}
-	return len(p), nil
+	c.out = append(c.out, ' ')
+	c.out = append(c.out, a.text...)
+	c.out = append(c.out, a.item...)
+	c.out = append(c.out, "\r\n"...)
 }
 
+// flush sends the replies.
 func (c *conn) flush() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.flushLocked()
-}
-
-func (c *conn) flushLocked() error {
 	if len(c.out) == 0 {
 		return nil
 	}
-	c.SetWriteDeadline(time.Now().Add(c.opts.WriteTimeout)) // a failure shows in the write
-	_, err := c.Conn.Write(c.out)
+	defer c.slot.Enter(c.slot.Enter(wait.Writing))
+	_ = c.net.SetWriteDeadline(time.Now().Add(c.opts.WriteTimeout)) // a failure shows in the write
+	_, err := c.net.Write(c.out)
 	c.out = c.out[:0]
 	return err
-}
-
-// Close sends what is to be sent and closes the socket. Commands behind a QUIT are not carried out.
-func (c *conn) Close() error {
-	c.dead.Store(true)
-	err := c.flush()
-	return errors.Join(err, c.Conn.Close())
-}
-
-// newConn prepares a connection; release gives its buffer back when nothing reads any more.
-func newConn(ctx context.Context, nc net.Conn, o *Options, slot *wait.Slot) (c *conn, release func()) {
-	bp := buffers.Get().(*[]byte)
-	c = &conn{Conn: nc, opts: o, slot: slot, buf: *bp}
-	undo := context.AfterFunc(ctx, c.stop)
-	return c, func() {
-		undo()
-		c.buf = nil
-		buffers.Put(bp)
-	}
 }

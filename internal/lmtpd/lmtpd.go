@@ -2,24 +2,23 @@
 // accounts, with a reply of its own for each recipient, given when that recipient's copy is durable. RFC
 // 2033.
 //
-// The protocol is go-smtp's; the stream under it is our own (see conn). A Server serves connections that
-// somebody else accepted, each in its own goroutine, until its context ends.
+// A Server serves connections that somebody else accepted, each in its own goroutine, until its context ends.
+// conn is the stream with its bounds, parse.go the grammar, session the commands; nothing else runs beside them.
 package lmtpd
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
-	"strings"
+	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 
-	"github.com/emersion/go-smtp"
-
 	"github.com/constance-mail/constance/internal/auth"
+	linger "github.com/constance-mail/constance/internal/conn"
 	"github.com/constance-mail/constance/internal/deliver"
 	"github.com/constance-mail/constance/internal/mail"
 	"github.com/constance-mail/constance/internal/wait"
@@ -40,7 +39,8 @@ type Options struct {
 	Hostname       string        // in the greeting and in Received; default: the host's
 	MaxSize        int64         // octets of a message; default 64 MiB
 	MaxRecipients  int           // of a message; default 1000
-	MaxLine        int           // octets of a command line; default 4000. The content's lines have no bound
+	MaxLine        int           // octets of a command line; default 2048. The content's lines have no bound
+	MaxMistakes    int           // commands that are none, until the session ends; default 20 between two messages
 	IdleTimeout    time.Duration // between commands; default 5 min. RFC 5321 section 4.5.3.2.7
 	DataTimeout    time.Duration // between two pieces of content; default 3 min
 	WriteTimeout   time.Duration // for the client to take a reply; default 1 min
@@ -79,7 +79,8 @@ type RejectEvent struct {
 
 // Server serves LMTP connections. Safe for any goroutine.
 type Server struct {
-	opts Options
+	opts  Options
+	hello []byte // the reply to LHLO
 
 	mu       sync.Mutex // guards what follows
 	sessions map[*session]struct{}
@@ -92,8 +93,9 @@ func New(o Options) *Server {
 	}
 	def(&o.MaxSize, 64<<20)
 	def(&o.MaxRecipients, 1000)
-	def(&o.MaxLine, 4000)
-	o.MaxLine = min(max(o.MaxLine, 512), 4000) // go-smtp's buffer has 4096 octets; RFC 5321 section 4.5.3.1.4
+	def(&o.MaxLine, 2048)
+	o.MaxLine = min(max(o.MaxLine, 512), bufSize/2) // RFC 5321 section 4.5.3.1.4
+	def(&o.MaxMistakes, 20)
 	def(&o.IdleTimeout, 5*time.Minute)
 	def(&o.DataTimeout, 3*time.Minute)
 	def(&o.WriteTimeout, time.Minute)
@@ -102,7 +104,7 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{opts: o, sessions: map[*session]struct{}{}}
+	return &Server{opts: o, hello: helloReply(&o), sessions: map[*session]struct{}{}}
 }
 
 func def[T int | int64 | time.Duration](p *T, v T) {
@@ -118,97 +120,64 @@ func hostname() string {
 	return "localhost"
 }
 
+// helloReply is the reply to LHLO. DSN (RFC 3461) is not announced, so that the MTA before us makes the reports; its
+// parameters are accepted. RFC 2033 section 5, RFC 9422 for LIMITS.
+func helloReply(o *Options) []byte {
+	b := append([]byte("250-"), o.Hostname...)
+	b = append(b, "\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-CHUNKING\r\n"...)
+	b = append(b, "250-BINARYMIME\r\n250-SMTPUTF8\r\n250-SIZE "...)
+	b = strconv.AppendInt(b, o.MaxSize, 10)
+	b = append(b, "\r\n250 LIMITS RCPTMAX="...)
+	b = strconv.AppendInt(b, int64(o.MaxRecipients), 10)
+	return append(b, "\r\n"...)
+}
+
 // Serve speaks LMTP on nc until the client quits or fails, and closes it. When ctx ends, a message that is
 // being received is finished (within Options.Grace; once received, it is delivered and replied to in any
 // case), then the client gets a 421.
 func (s *Server) Serve(ctx context.Context, nc net.Conn) {
 	start := time.Now()
-	ses := &session{srv: s, remote: remoteOf(nc)}
+	ses := &session{srv: s, remote: remoteOf(nc), ctx: context.WithoutCancel(ctx)}
 	c, release := newConn(ctx, nc, &s.opts, &ses.slot)
-	ses.conn, c.settle = c, ses.settle
+	defer release()
+	ses.conn = c
 	ses.slot.Enter(wait.Working)
-	// The deliveries of what was received outlive a stop of the server.
-	ses.ctx = context.WithoutCancel(ctx)
 	s.add(ses)
 	defer s.remove(ses)
-
-	l := &oneShot{conn: c, closed: make(chan struct{})}
-	ses.proto = s.protocol(ses)
-	ses.proto.Serve(l)                       // ends with the listener, when the connection is closed
-	ses.proto.Shutdown(context.Background()) // waits for go-smtp's goroutine for the connection
-	ev := ses.end()
-	release()
+	end(ses, ses.guarded())
 	if f := s.opts.Events.Session; f != nil {
-		ev.Remote, ev.Octets, ev.Duration, ev.TimesSpent = ses.remote, c.octets, time.Since(start), ses.slot.Spent()
+		ev := ses.count
+		ev.Remote, ev.Helo, ev.Octets = ses.remote, ses.helo, c.octets
+		ev.Duration, ev.TimesSpent = time.Since(start), ses.slot.Spent()
 		f(ev)
 	}
 }
 
-// protocol is go-smtp's server for the one connection. It is cheap, and one for all would keep every listener
-// it ever had.
-func (s *Server) protocol(ses *session) *smtp.Server {
-	p := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
-		ses.smtp = c
-		return ses, nil
-	}))
-	p.LMTP = true
-	p.Domain = s.opts.Hostname
-	p.MaxRecipients = s.opts.MaxRecipients
-	p.MaxMessageBytes = s.opts.MaxSize
-	p.MaxLineLength = 0 // conn does it, for commands only
-	p.EnableSMTPUTF8 = true
-	p.EnableBINARYMIME = true
-	p.ErrorLog = errorLog{s.opts.Log}
-	return p
+// guarded is run, where a panic costs the session only.
+func (s *session) guarded() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.srv.opts.Log.Error("lmtp: panic", "err", p, "stack", string(debug.Stack()))
+			err = errPanic
+		}
+	}()
+	return s.run()
 }
 
-// errorLog gives go-smtp's messages, which are panics and I/O errors, to the log.
-type errorLog struct{ log *slog.Logger }
+// lingering is for how long a client that is sent away may still send, so that our last words reach it.
+const lingering = 250 * time.Millisecond
 
-// Printf implements smtp.Logger.
-func (l errorLog) Printf(format string, v ...any) { l.log.Error("lmtp: " + fmt.Sprintf(format, v...)) }
-
-// Println implements smtp.Logger.
-func (l errorLog) Println(v ...any) { l.log.Error("lmtp: " + strings.TrimSpace(fmt.Sprintln(v...))) }
-
-// oneShot is a listener that has one connection and is closed with it.
-type oneShot struct {
-	conn   *conn
-	given  bool
-	once   sync.Once
-	closed chan struct{}
-}
-
-// Accept gives the connection, then waits for its end.
-func (l *oneShot) Accept() (net.Conn, error) {
-	if !l.given {
-		l.given = true
-		return &closeTeller{l.conn, l}, nil
+// end says why and closes the connection. Whatever fails here is the end anyway.
+func end(s *session, err error) {
+	a := s.farewell(err)
+	if !a.isSet() {
+		_ = s.conn.flush()
+		_ = s.conn.net.Close()
+		return
 	}
-	<-l.closed
-	return nil, net.ErrClosed
-}
-
-// Close implements net.Listener.
-func (l *oneShot) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-// Addr implements net.Listener.
-func (l *oneShot) Addr() net.Addr { return l.conn.LocalAddr() }
-
-// closeTeller ends the listener with the connection.
-type closeTeller struct {
-	*conn
-	l *oneShot
-}
-
-// Close implements net.Conn.
-func (c *closeTeller) Close() error {
-	err := c.conn.Close()
-	c.l.Close()
-	return err
+	s.conn.say(a)
+	_ = s.conn.flush()
+	_ = linger.New(s.conn.net, &linger.Options{}).CloseGently(lingering)
 }
 
 // remoteOf is the address of the peer, the zero Addr for a local socket.

@@ -290,10 +290,14 @@ func TestRefusals(t *testing.T) {
 		{"RFC 1870 6.1: too large", "RSET\r\nMAIL FROM:<a@b> SIZE=100001\r\n", "250 552 5.3.4"},
 		{"just not too large", "RSET\r\nMAIL FROM:<a@b> SIZE=100000\r\n", "250 250"},
 		{"no number", "RSET\r\nMAIL FROM:<a@b> SIZE=x\r\n", "250 501 5.5.4"},
-		{"unknown parameter", "RSET\r\nMAIL FROM:<a@b> FOO=x\r\n", "250 500 5.5.4"},
+		{"unknown parameter", "RSET\r\nMAIL FROM:<a@b> FOO=x\r\n", "250 555 5.5.4"},
 		{"bad BODY", "RSET\r\nMAIL FROM:<a@b> BODY=9BIT\r\n", "250 501 5.5.4"},
+		{"SIZE above 2^32", "RSET\r\nMAIL FROM:<a@b> SIZE=4294967296\r\n", "250 552 5.3.4"},
+		{"SIZE of 20 digits", "RSET\r\nMAIL FROM:<a@b> SIZE=99999999999999999999\r\n", "250 552 5.3.4"},
+		{"RFC 1870 4: SIZE of 21 digits", "RSET\r\nMAIL FROM:<a@b> SIZE=000000000000000000001\r\n", "250 501 5.5.4"},
 		{"no address", "RCPT TO:<>\r\n", "501 5.5.2"},
-		{"no domain", "RCPT TO:<alice>\r\n", "501 5.5.2"},
+		{"no domain", "RCPT TO:<alice>\r\n", "250"},
+		{"no domain, unknown", "RCPT TO:<nobody>\r\n", "550 5.1.1"},
 		{"no @ in the path", "RCPT TO:<alice@>\r\n", "501 5.5.2"},
 		{"control character", "RCPT TO:<\"a\rb\"@x>\r\n", "553 5.1.3"},
 		{"control character in the domain", "RCPT TO:<a@x\x01y>\r\n", "553 5.1.3"},
@@ -311,20 +315,20 @@ func TestRefusals(t *testing.T) {
 		{"unknown command", "FROB x\r\n", "500 5.5.2"},
 		{"empty line", "\r\n", "500 5.5.2"},
 		{"long line", "NOOP " + strings.Repeat("x", 100_000) + "\r\nNOOP\r\n", "500 5.5.2 250"},
-		{"line of just the limit", "NOOP " + strings.Repeat("x", 4000-7) + "\r\n", "250"},
-		{"line above it", "NOOP " + strings.Repeat("x", 4000-6) + "\r\n", "500 5.5.2"},
+		{"line of just the limit", "NOOP " + strings.Repeat("x", 2048-7) + "\r\n", "250"},
+		{"line above it", "NOOP " + strings.Repeat("x", 2048-6) + "\r\n", "500 5.5.2"},
 		{"STARTTLS", "STARTTLS\r\n", "502 5.5.1"},
-		{"AUTH", "AUTH PLAIN AGEAYQ==\r\n", "523 5.7.10"},
+		{"AUTH", "AUTH PLAIN AGEAYQ==\r\n", "502 5.5.1"},
 		{"EHLO", "EHLO x\r\n", "500 5.5.1"},
 		{"VRFY", "VRFY alice\r\n", "252 2.5.0"},
 		{"DATA with an argument", "DATA x\r\n", "501 5.5.4"},
 		{"BDAT without a size", "BDAT\r\n", "501 5.5.4"},
 		{"BDAT with a bad size", "BDAT -1 LAST\r\nNOOP\r\n", "501 5.5.4 250"},
 		{"BDAT with more", "BDAT 5 LAST x\r\nNOOP\r\n", "501 5.5.4 250"},
-		{"RFC 3030 2: BDAT without MAIL is skipped", "RSET\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", "250 502 5.5.1 250"},
-		{"DATA without recipients", "RSET\r\nMAIL FROM:<a@b>\r\nDATA\r\n", "250 250 502 5.5.1"},
-		{"RFC 3030 3: DATA for BINARYMIME", "RSET\r\nMAIL FROM:<a@b> BODY=BINARYMIME\r\nRCPT TO:<bob@x>\r\nDATA\r\n", "250 250 250 502 5.5.1"},
-		{"RSET", "RSET\r\nRCPT TO:<alice@x>\r\n", "250 502 5.5.1"},
+		{"RFC 3030 2: BDAT without MAIL is skipped", "RSET\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", "250 503 5.5.1 250"},
+		{"DATA without recipients", "RSET\r\nMAIL FROM:<a@b>\r\nDATA\r\n", "250 250 503 5.5.1"},
+		{"RFC 3030 3: DATA for BINARYMIME", "RSET\r\nMAIL FROM:<a@b> BODY=BINARYMIME\r\nRCPT TO:<bob@x>\r\nDATA\r\n", "250 250 250 503 5.5.1"},
+		{"RSET", "RSET\r\nRCPT TO:<alice@x>\r\n", "250 503 5.5.1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, nil)
@@ -345,9 +349,18 @@ func TestBeforeHello(t *testing.T) {
 	w := newWorld(t, nil)
 	w.expect("220")
 	w.send("MAIL FROM:<a@b>\r\nRCPT TO:<alice@x>\r\nDATA\r\nLHLO\r\n")
-	w.expect("502", "502", "502", "501")
-	w.send("X\r\nX\r\nX\r\nX\r\nNOOP\r\n") // go-smtp gives up after four
-	w.expect("501", "501", "501", "501", "500")
+	w.expect("503 5.5.1", "503 5.5.1", "503 5.5.1", "501 5.5.4")
+	w.send("RSET\r\nNOOP x\r\nBDAT 4 LAST\r\nQUITHELO x\r\nLHLO [127.0.0.1]\r\nQUIT\r\n")
+	w.expect("250", "250", "503 5.5.1", "500 5.5.1", "250", "221 2.0.0")
+	w.expectEnd()
+}
+
+// TestMistakes asks for the end of a session that is none. A message that arrives proves the contrary.
+func TestMistakes(t *testing.T) {
+	w := newWorld(t, func(o *Options, _ *deliver.Options) { o.MaxMistakes = 3 })
+	w.expect("220")
+	w.send(hello + "X\r\nX\r\nX\r\nMAIL FROM:<s@x>\r\nRCPT TO:<alice>\r\nBDAT 0 LAST\r\nX\r\nRCPT TO:<a>\r\nMAIL\r\nNOOP\r\nX\r\nNOOP\r\n")
+	w.expect("250", "500", "500", "500", "250", "250", "250 2.1.5", "500", "503", "501", "250", "500", "421 4.7.0")
 	w.expectEnd()
 }
 
@@ -453,13 +466,16 @@ func TestChunks(t *testing.T) {
 	if got := w.mails("a", "INBOX"); len(got) != 1 || w.body(got[0], "s@x", "alice@x") != ".\r\nQUIT\r\nDATA\x00\r\n." {
 		t.Errorf("got %q", got)
 	}
-	// a transfer that was begun and given up leaves nothing, not even the connection
+	// a transfer that was begun and given up leaves nothing
 	w.send("MAIL FROM:<s@x>\r\nRCPT TO:<bob@x>\r\nBDAT 3\r\nabcMAIL FROM:<a@b>\r\nDATA\r\nRSET\r\nNOOP\r\n")
-	w.expect("250", "250", "250", "502", "502", "250", "421 4.5.0")
-	io.Copy(io.Discard, w.r)
-	<-w.done
+	w.expect("250", "250", "250", "503", "503", "250", "250")
 	if n := len(w.mails("b", "INBOX")); n != 0 {
 		t.Errorf("%d stored", n)
+	}
+	w.send("MAIL FROM:<s@x>\r\nRCPT TO:<bob@x>\r\nBDAT 1 LAST\r\nxBDAT 1 LAST\r\nyNOOP\r\n")
+	w.expect("250", "250", "250 2.1.5", "503 5.5.1", "250")
+	if got := w.mails("b", "INBOX"); len(got) != 1 || w.body(got[0], "s@x", "bob@x") != "x" {
+		t.Errorf("got %q", got)
 	}
 }
 
@@ -671,12 +687,13 @@ func BenchmarkDeliver8K(b *testing.B) {
 func BenchmarkReadData(b *testing.B) {
 	body := strings.Repeat(strings.Repeat("x", 76)+"\r\n", 105) + ".\r\n"
 	c := &conn{buf: make([]byte, bufSize)}
+	sink := func([]byte) error { return nil }
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
 		c.r, c.w = 0, copy(c.buf, body)
-		if err := c.readData(func([]byte) error { return nil }, 1<<20); err != nil {
-			b.Fatal(err)
+		if sunk, err := c.readData(1<<20, sink); err != nil || sunk != nil {
+			b.Fatal(sunk, err)
 		}
 	}
 }

@@ -3,89 +3,167 @@ package lmtpd
 import (
 	"context"
 	"errors"
-	"io"
 	"net/netip"
-	"strings"
-	"sync"
+	"os"
+	"strconv"
 	"time"
-	"unicode/utf8"
-
-	"github.com/emersion/go-smtp"
 
 	"github.com/constance-mail/constance/internal/deliver"
 	"github.com/constance-mail/constance/internal/mail"
 	"github.com/constance-mail/constance/internal/wait"
 )
 
-// session is one connection, as go-smtp calls it: by one goroutine at a time, but for LMTPData, which runs
-// beside the others while BDAT chunks arrive.
+// session is one connection, in one goroutine, but for slot, which anybody may look at.
 type session struct {
-	srv    *Server // immutable, as are the next three
+	srv    *Server         // immutable, as are the next three
+	ctx    context.Context // of the deliveries, which outlive a stop of the server
 	conn   *conn
 	remote netip.Addr
-	ctx    context.Context // of the deliveries: go-smtp's calls bring none
 
-	slot  wait.Slot
-	proto *smtp.Server // of this connection only
-	smtp  *smtp.Conn   // set by the first LHLO
-
-	mu    sync.Mutex // guards what follows
-	tx    *transaction
-	count SessionEvent
-	over  bool           // no LMTPData may begin any more
-	data  sync.WaitGroup // LMTPData; Add only while not over
+	slot     wait.Slot
+	helo     string // of LHLO, "" before it
+	mistakes int    // since the last message that came to its end
+	tx       transaction
+	count    SessionEvent
 }
 
-// transaction is what MAIL began. Its fields change while commands are read, which ends before LMTPData looks
-// at more than the spool.
+// transaction is what MAIL began. RFC 5321 section 3.3.
 type transaction struct {
-	utf8  bool // with SMTPUTF8. RFC 6531
+	open  bool
 	from  string
-	size  int64 // as announced by MAIL SIZE=, 0 unknown
+	param mailParams
 	rcpts []deliver.Recipient
-
-	begun chan struct{} // closed by LMTPData
-	ended bool          // the content came to its end; guarded by session.mu
+	spool *deliver.Spool // of the content; nil before the first octet
+	err   error          // why the content cannot be kept
 }
 
-// maxPath is how many octets an address can have: more than RFC 5321 section 4.5.3.1.3 allows, since some use
-// more.
-const maxPath = 512
-
-// Mail implements smtp.Session. RFC 5321 section 4.1.1.2.
-func (s *session) Mail(from string, o *smtp.MailOptions) error {
-	if s.tx != nil {
-		return reply(503, smtp.EnhancedCode{5, 5, 1}, "MAIL was given already")
+// run carries out commands until the session ends; nil after a QUIT.
+func (s *session) run() error {
+	defer s.reset()
+	s.conn.say(answer{code: "220", text: s.srv.opts.Hostname, item: " Constance LMTP ready"})
+	for {
+		line, ok, err := s.conn.line()
+		if err != nil {
+			return err
+		}
+		a := badLine
+		if ok {
+			a, err = s.command(line)
+		}
+		if a.isSet() {
+			s.conn.say(a)
+		}
+		if errors.Is(err, errQuit) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if a.isMistake() {
+			s.mistakes++
+		}
+		if s.mistakes > s.srv.opts.MaxMistakes {
+			return errMistakes
+		}
 	}
-	if err := checkAddress(from, o.UTF8); err != nil && from != "" {
-		return err
-	}
-	s.begin(&transaction{utf8: o.UTF8, from: from, size: o.Size, begun: make(chan struct{})})
-	// From here to Reset the limit is ours: go-smtp refuses a message of just the limit, and the last chunk
-	// of a BDAT with one reply for all recipients.
-	s.proto.MaxMessageBytes = 0
-	return nil
 }
 
-// Rcpt implements smtp.Session: it answers for whether there is such a user and whether the account has room.
-// RFC 5321 section 4.1.1.3.
-func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	err := checkAddress(to, s.tx.utf8)
-	if err == nil {
-		err = s.recipient(to)
+// command carries out one command. Without an answer it has given its own; an error ends the session.
+func (s *session) command(line []byte) (answer, error) {
+	var buf [8]byte
+	name, args := verb(line, &buf)
+	switch string(name) {
+	case "MAIL":
+		return s.mail(args), nil
+	case "RCPT":
+		return s.rcpt(args), nil
+	case "DATA":
+		return s.data(args)
+	case "BDAT":
+		return s.bdat(args)
+	case "LHLO":
+		return s.lhlo(args), nil
 	}
-	if err == nil {
-		return nil
+	switch string(name) {
+	case "RSET", "QUIT":
+		if len(args) > 0 {
+			return badArgument, nil
+		}
+		if name[0] == 'Q' {
+			return answer{code: "221 2.0.0", text: s.srv.opts.Hostname, item: " bye"}, errQuit
+		}
+		s.reset()
+		return done, nil
+	case "NOOP":
+		return done, nil
+	case "VRFY":
+		return answer{code: "252 2.5.0", text: "send mail and see"}, nil
+	case "HELP":
+		return answer{code: "214 2.0.0", text: "LHLO MAIL RCPT DATA BDAT RSET VRFY NOOP HELP QUIT: RFC 2033, RFC 3030"}, nil
+	case "HELO", "EHLO":
+		return notSMTP, nil
+	case "EXPN", "STARTTLS", "AUTH", "TURN", "ETRN":
+		return notImplemented, nil
 	}
-	s.counted(0, 0, 1)
+	return unknownCommand, nil
+}
+
+// lhlo begins the session, and ends a transaction. RFC 2033 section 4.1.
+func (s *session) lhlo(args []byte) answer {
+	if len(args) == 0 || len(args) > maxHello || domain(args) != len(args) {
+		return badArgument
+	}
+	s.reset()
+	s.helo = string(args)
+	s.conn.out = append(s.conn.out, s.srv.hello...)
+	return answer{}
+}
+
+// mail is RFC 5321 section 4.1.1.2.
+func (s *session) mail(args []byte) answer {
+	switch {
+	case s.helo == "":
+		return helloFirst
+	case s.tx.open:
+		return nestedMail
+	}
+	from, param, fault := parseMail(args)
+	if fault.isSet() {
+		return fault
+	}
+	if param.size > s.srv.opts.MaxSize {
+		return tooLarge
+	}
+	s.tx.open, s.tx.from, s.tx.param = true, from, param
+	return done
+}
+
+// rcpt answers for whether there is such a user and whether the account has room. RFC 5321 section 4.1.1.3.
+func (s *session) rcpt(args []byte) answer {
+	switch {
+	case s.helo == "":
+		return helloFirst
+	case !s.tx.open:
+		return mailFirst
+	case s.tx.spool != nil:
+		return inChunks
+	case len(s.tx.rcpts) >= s.srv.opts.MaxRecipients:
+		return tooManyRcpts
+	}
+	to, fault := parseRcpt(args, s.tx.param.utf8)
+	var err error
+	if fault.isSet() {
+		err = &mail.Error{Op: "rcpt", Kind: mail.Invalid, Item: fault.text}
+	} else if err = s.recipient(to); err == nil {
+		return done
+	} else {
+		fault = status(err)
+	}
+	s.count.Failed++
 	if f := s.srv.opts.Events.Rejected; f != nil {
 		f(RejectEvent{Remote: s.remote, From: s.tx.from, Address: to, Err: err})
 	}
-	var said *smtp.SMTPError
-	if errors.As(err, &said) {
-		return said
-	}
-	return status(err)
+	return fault
 }
 
 // recipient finds the account of an address and adds it to the transaction.
@@ -104,7 +182,7 @@ func (s *session) recipient(to string) error {
 	if err != nil {
 		return err
 	}
-	if isFull(use, s.tx.size) {
+	if isFull(use, s.tx.param.size) {
 		return &mail.Error{Op: "rcpt", Kind: mail.OverQuota, Item: to}
 	}
 	s.tx.rcpts = append(s.tx.rcpts, deliver.Recipient{Address: to, Account: u.Account, Detail: detail})
@@ -113,213 +191,177 @@ func (s *session) recipient(to string) error {
 
 // isFull tells whether there is no room for another message of size octets.
 func isFull(u mail.Usage, size int64) bool {
-	return u.StorageLimit > 0 && (u.Storage >= u.StorageLimit || u.Storage+size > u.StorageLimit) ||
+	return u.StorageLimit > 0 && (u.Storage >= u.StorageLimit || size > u.StorageLimit-u.Storage) ||
 		u.MessagesLimit > 0 && u.Messages >= u.MessagesLimit
 }
 
-// checkAddress refuses what go-smtp lets through and no mail address has. RFC 5321 section 4.1.2, RFC 6531
-// section 3.3.
-func checkAddress(a string, utf8OK bool) error {
-	at := strings.LastIndexByte(a, '@')
-	ascii := true
-	for _, r := range a {
-		if r < ' ' || r == 0x7f || r == utf8.RuneError || r >= 0x80 && r < 0xa0 {
-			return reply(553, smtp.EnhancedCode{5, 1, 3}, "bad characters in the address")
-		}
-		ascii = ascii && r < utf8.RuneSelf
+// ready tells why there can be no content now. RFC 2033 section 4.2: 503 without recipients.
+func (s *session) ready() answer {
+	switch {
+	case s.helo == "":
+		return helloFirst
+	case !s.tx.open:
+		return mailFirst
+	case len(s.tx.rcpts) == 0:
+		return noRecipients
+	}
+	return answer{}
+}
+
+// data receives a message and delivers it. RFC 5321 section 4.1.1.4.
+func (s *session) data(args []byte) (answer, error) {
+	if len(args) > 0 {
+		return badArgument, nil
+	}
+	if a := s.ready(); a.isSet() {
+		return a, nil
 	}
 	switch {
-	case len(a) > maxPath:
-		return reply(553, smtp.EnhancedCode{5, 1, 3}, "address too long")
-	case at <= 0 || at == len(a)-1 || strings.ContainsAny(a[at:], " <>\"\\(),;"):
-		return reply(553, smtp.EnhancedCode{5, 1, 3}, "not a mail address")
-	case !ascii && !utf8OK:
-		return reply(553, smtp.EnhancedCode{5, 6, 7}, "address needs SMTPUTF8")
+	case s.tx.spool != nil:
+		return inChunks, nil
+	case s.tx.param.binary:
+		return onlyChunks, nil
 	}
-	return nil
+	s.conn.say(begin)
+	s.begin()
+	var err error
+	s.tx.err, err = s.conn.readData(s.most(), s.keep)
+	return answer{}, s.ended(err)
 }
 
-// Data implements smtp.Session; in LMTP mode go-smtp calls LMTPData.
-func (s *session) Data(io.Reader) error { return reply(502, smtp.EnhancedCode{5, 5, 1}, "LMTP only") }
+// most is how many octets of content are read, most of them for nothing, so that the session stays in step.
+func (s *session) most() int64 { return 2*s.srv.opts.MaxSize + bufSize }
 
-// LMTPData implements smtp.LMTPSession: it receives the content once, has it delivered and gives each
-// recipient its reply. r is the content of a BDAT; that of a DATA comes from conn. RFC 2033 section 4.2.
-func (s *session) LMTPData(r io.Reader, replies smtp.StatusCollector) error {
-	tx := s.enter()
-	if tx == nil {
-		return smtp.ErrDataReset
+// bdat receives one piece of a message, and delivers the message with the last. RFC 3030 section 2.
+func (s *session) bdat(args []byte) (answer, error) {
+	size, last, ok := parseBDAT(args)
+	if !ok {
+		return badArgument, nil
 	}
-	defer s.data.Done()
-	spool := s.srv.opts.Deliverer.NewSpool()
-	defer spool.Close() // of a file without a name nothing is left to fail
-	err := s.receive(spool, r)
-	s.endOf(tx, err)
-	if err != nil {
-		s.counted(0, 0, 1)
-		return status(err)
-	}
-	ctx, cancel := context.WithTimeout(s.ctx, s.srv.opts.DeliverTimeout)
-	defer cancel()
-	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
-	m := &deliver.Message{Spool: spool, From: tx.from, Trace: s.trace(tx)}
-	good := 0
-	for i, res := range s.srv.opts.Deliverer.Deliver(ctx, m, tx.rcpts) {
-		answer := reply(250, smtp.EnhancedCode{2, 1, 5}, "delivered, "+m.Trace.ID)
-		if res.Err != nil {
-			answer = status(res.Err)
-		} else {
-			good++
+	fault := s.ready()
+	if fault.isSet() {
+		if size > s.most() {
+			return fault, errFlood
 		}
-		replies.SetStatus(tx.rcpts[i].Address, answer)
+		_, err := s.conn.readChunk(size, func([]byte) error { return nil })
+		return fault, err
 	}
-	s.counted(1, good, len(tx.rcpts)-good)
-	return nil
+	s.begin()
+	if size > s.most() {
+		return answer{}, s.ended(errFlood)
+	}
+	sunk, err := s.conn.readChunk(size, s.keep)
+	if s.tx.err == nil {
+		s.tx.err = sunk
+	}
+	if last || err != nil {
+		return answer{}, s.ended(err)
+	}
+	if s.tx.err != nil {
+		return status(s.tx.err), nil
+	}
+	return answer{code: "250 2.0.0", text: strconv.FormatInt(size, 10), item: " octets received"}, nil
 }
 
-// receive reads the content into the spool, to its end whatever happens to it on the way.
-func (s *session) receive(spool *deliver.Spool, r io.Reader) error {
-	most := s.srv.opts.MaxSize
-	sink := func(p []byte) error {
-		if spool.Size()+int64(len(p)) > most {
-			return smtp.ErrDataTooLarge
-		}
-		_, err := spool.Write(p)
+// begin makes ready for content, if that has not begun.
+func (s *session) begin() {
+	s.conn.inData = true
+	if s.tx.spool == nil {
+		s.tx.spool = s.srv.opts.Deliverer.NewSpool()
+	}
+}
+
+// keep takes a piece of content, up to the first that is too much.
+func (s *session) keep(p []byte) error {
+	if s.tx.err != nil {
+		return s.tx.err
+	}
+	if s.tx.spool.Size()+int64(len(p)) > s.srv.opts.MaxSize {
+		return errTooLarge
+	}
+	_, err := s.tx.spool.Write(p)
+	return err
+}
+
+// ended is the end of a message's content, whole, or cut off by err: then nobody gets it. Each recipient gets a
+// reply, if somebody may still read it. RFC 2033 section 4.2.
+func (s *session) ended(err error) error {
+	defer s.reset()
+	tx := &s.tx
+	if errors.Is(err, errFlood) {
+		tx.err = errTooLarge
+	} else if err != nil {
+		s.count.Failed += len(tx.rcpts)
 		return err
 	}
-	// go-smtp gives chunks through a pipe, and the rest of the stream for a DATA
-	if _, chunks := r.(*io.PipeReader); !chunks {
-		return s.conn.readData(sink, most)
+	if tx.err == nil {
+		s.deliver()
+		return nil
 	}
-	_, err := io.Copy(sinkWriter(sink), r)
-	if err != nil {
-		if _, e := io.Copy(io.Discard, r); errors.Is(e, smtp.ErrDataReset) {
-			return e
-		}
+	s.count.Failed += len(tx.rcpts)
+	for i := range tx.rcpts {
+		s.conn.sayTo(status(tx.err), tx.rcpts[i].Address)
 	}
 	return err
 }
 
-type sinkWriter func([]byte) error
-
-// Write implements io.Writer.
-func (w sinkWriter) Write(p []byte) (int, error) {
-	if err := w(p); err != nil {
-		return 0, err
+// deliver gives each recipient its copy, and then its reply.
+func (s *session) deliver() {
+	ctx, cancel := context.WithTimeout(s.ctx, s.srv.opts.DeliverTimeout)
+	defer cancel()
+	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
+	m := deliver.Message{Spool: s.tx.spool, From: s.tx.from, Trace: s.trace()}
+	good := 0
+	for i, res := range s.srv.opts.Deliverer.Deliver(ctx, &m, s.tx.rcpts) {
+		a := delivered
+		a.item = m.Trace.ID
+		if res.Err != nil {
+			a = status(res.Err)
+		} else {
+			good++
+		}
+		s.conn.sayTo(a, s.tx.rcpts[i].Address)
 	}
-	return len(p), nil
+	s.count.Messages++
+	s.count.Delivered += good
+	s.count.Failed += len(s.tx.rcpts) - good
+	s.mistakes = 0
 }
 
-func (s *session) trace(tx *transaction) *deliver.Trace {
+func (s *session) trace() *deliver.Trace {
 	with := "LMTP"
-	if tx.utf8 {
+	if s.tx.param.utf8 {
 		with = "UTF8LMTP"
 	}
-	o := &s.srv.opts
 	return &deliver.Trace{
-		Helo: s.smtp.Hostname(), Remote: s.remote, By: o.Hostname, With: with, ID: deliver.NewID(), Time: time.Now(),
+		Helo: s.helo, Remote: s.remote, By: s.srv.opts.Hostname, With: with, ID: deliver.NewID(), Time: time.Now(),
 	}
 }
 
-// Reset implements smtp.Session: the transaction is over. One in the middle of a series of BDATs ends the
-// connection, too: go-smtp's helper may give its outcome to the next transaction (its send to Conn.dataResult
-// is not synchronized).
-func (s *session) Reset() {
-	if s.begin(nil) {
-		s.conn.broken = true
+// reset ends the transaction, and forgets what of its content came.
+func (s *session) reset() {
+	s.conn.inData = false
+	if s.tx.spool != nil {
+		_ = s.tx.spool.Close() // of a file without a name nothing is left to fail
 	}
-	s.proto.MaxMessageBytes = s.srv.opts.MaxSize
+	clear(s.tx.rcpts)
+	s.tx = transaction{rcpts: s.tx.rcpts[:0]}
 }
 
-// Logout implements smtp.Session.
-func (s *session) Logout() error { return nil }
-
-// begin makes tx the transaction and tells whether that cut off another one in its content.
-func (s *session) begin(tx *transaction) (cut bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.tx != nil {
-		select {
-		case <-s.tx.begun:
-			cut = !s.tx.ended
-		default:
-		}
+// farewell is the reply to a client whose session ends by err; none if it has gone.
+func (s *session) farewell(err error) answer {
+	a := answer{text: s.srv.opts.Hostname}
+	switch {
+	case errors.Is(err, errStopping):
+		a.code, a.item = "421 4.3.2", " is shutting down"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		a.code, a.item = "421 4.4.2", " waited too long"
+	case errors.Is(err, errFlood):
+		a.code, a.item = "421 4.3.0", " does not read that much"
+	case errors.Is(err, errMistakes):
+		a.code, a.item = "421 4.7.0", " saw too many mistakes"
+	case errors.Is(err, errPanic):
+		a.code, a.item = "421 4.3.0", " had an internal error"
 	}
-	s.tx = tx
-	return cut
-}
-
-// settle waits for the begin of the LMTPData that a BDAT starts, if it is not refused for want of recipients.
-func (s *session) settle() {
-	if s.tx != nil && len(s.tx.rcpts) > 0 { // s.tx changes only in the calling goroutine
-		<-s.tx.begun
-	}
-}
-
-// endOf notes that the content of tx came to its end, whether it could be kept or not.
-func (s *session) endOf(tx *transaction, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	tx.ended = !errors.Is(err, smtp.ErrDataReset)
-}
-
-// enter is the transaction for an LMTPData that begins, nil if it is too late for it.
-func (s *session) enter() *transaction {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.over || s.tx == nil {
-		return nil
-	}
-	s.data.Add(1)
-	close(s.tx.begun)
-	return s.tx
-}
-
-// end waits until LMTPData no longer runs, and counts what there was.
-func (s *session) end() SessionEvent {
-	s.mu.Lock()
-	s.over = true
-	s.mu.Unlock()
-	s.data.Wait()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.smtp != nil {
-		s.count.Helo = s.smtp.Hostname()
-	}
-	return s.count
-}
-
-func (s *session) counted(messages, delivered, failed int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.count.Messages += messages
-	s.count.Delivered += delivered
-	s.count.Failed += failed
-}
-
-func reply(code int, enhanced smtp.EnhancedCode, text string) *smtp.SMTPError {
-	return &smtp.SMTPError{Code: code, EnhancedCode: enhanced, Message: text}
-}
-
-// replies are what a client is told for each kind. RFC 5321 section 4.2, RFC 3463 section 3.
-var replies = [...]*smtp.SMTPError{
-	mail.Internal:    reply(451, smtp.EnhancedCode{4, 3, 0}, "internal error, try again later"),
-	mail.NotFound:    reply(550, smtp.EnhancedCode{5, 1, 1}, "no such user here"),
-	mail.Exists:      reply(451, smtp.EnhancedCode{4, 3, 0}, "internal error, try again later"),
-	mail.Denied:      reply(550, smtp.EnhancedCode{5, 7, 1}, "not allowed"),
-	mail.ReadOnly:    reply(451, smtp.EnhancedCode{4, 2, 1}, "mailbox takes no mail at present"),
-	mail.OverQuota:   reply(452, smtp.EnhancedCode{4, 2, 2}, "mailbox full"),
-	mail.Conflict:    reply(451, smtp.EnhancedCode{4, 3, 0}, "try again later"),
-	mail.Unavailable: reply(451, smtp.EnhancedCode{4, 3, 0}, "store not available, try again later"),
-	mail.Corrupt:     reply(451, smtp.EnhancedCode{4, 3, 0}, "store damaged, try again later"),
-	mail.Invalid:     reply(554, smtp.EnhancedCode{5, 6, 0}, "message cannot be stored"),
-	mail.Limit:       reply(452, smtp.EnhancedCode{4, 3, 1}, "a limit of the server is reached"),
-}
-
-// status is the reply to an error.
-func status(err error) *smtp.SMTPError {
-	var said *smtp.SMTPError
-	if errors.As(err, &said) {
-		return said
-	}
-	return replies[mail.KindOf(err)]
+	return a
 }
