@@ -646,23 +646,133 @@ func TestManyConnections(t *testing.T) {
 	}
 }
 
-// FuzzSession sends anything at all: the server must neither crash nor hang nor store what was not ended.
+// TestOddChunks sends a message in pieces of each size, and the stream in pieces of another.
+func TestOddChunks(t *testing.T) {
+	const body = "Subject: x\r\n\r\n.\r\nQUIT\r\n\x00\xff\r.\n"
+	w := newWorld(t, nil)
+	w.expect("220")
+	w.send(hello)
+	w.expect("250")
+	for size := 1; size <= len(body); size++ {
+		all := "MAIL FROM:<s@x>\r\nRCPT TO:<bob>\r\n"
+		replies := []string{"250", "250"}
+		rest := body
+		for ; len(rest) > size; rest = rest[size:] {
+			all += fmt.Sprintf("BDAT %d\r\n%sNOOP\r\n", size, rest[:size])
+			replies = append(replies, "250 2.0.0", "250 2.0.0 OK")
+		}
+		all += fmt.Sprintf("BDAT %d LAST\r\n%s", len(rest), rest)
+		for len(all) > 0 {
+			n := min(len(all), size+3)
+			w.send(all[:n])
+			all = all[n:]
+		}
+		w.expect(append(replies, "250 2.1.5 <bob>")...)
+		if got := w.mails("b", "INBOX"); len(got) != size || w.body(got[size-1], "s@x", "bob") != body {
+			t.Fatalf("pieces of %d: got %q", size, got)
+		}
+	}
+}
+
+// TestBDATOutOfPlace are chunks that have no message: they are skipped, never commands.
+func TestBDATOutOfPlace(t *testing.T) {
+	w := newWorld(t, nil)
+	w.expect("220")
+	w.send(hello + "MAIL FROM:<s@x>\r\nBDAT 6\r\nQUIT\r\nRCPT TO:<nobody>\r\nBDAT 6 LAST\r\nQUIT\r\nRCPT TO:<bob>\r\nBDAT 2\r\nabRSET\r\n" +
+		"BDAT 6 LAST\r\nQUIT\r\nMAIL FROM:<s@x>\r\nRCPT TO:<bob>\r\nBDAT 2\r\ncdRCPT TO:<alice>\r\nDATA\r\nBDAT 0 LAST\r\nNOOP\r\n")
+	w.expect("250", "250", "503", "550", "503", "250", "250", "250", "503", "250", "250", "250", "503", "503", "250 2.1.5 <bob>", "250")
+	if got := w.mails("b", "INBOX"); len(got) != 1 || w.body(got[0], "s@x", "bob") != "cd" {
+		t.Errorf("got %q", got)
+	}
+	w.send("MAIL FROM:<s@x>\r\nRCPT TO:<bob>\r\nRCPT TO:<alice>\r\nBDAT 999999999999 LAST\r\n")
+	w.expect("250", "250", "250", "552 5.3.4 <bob>", "552 5.3.4 <alice>", "421 4.3.0")
+	w.expectEnd()
+}
+
+// TestBareLF asks that an LF alone ends no command. RFC 5321 section 2.3.8.
+func TestBareLF(t *testing.T) {
+	w := newWorld(t, nil)
+	w.expect("220")
+	w.send("LHLO x\nNOOP\r\nMAIL FROM:<a@b>\r\n")
+	w.expect("500 5.5.2", "250", "503")
+}
+
+// TestOnePacket asks that the replies of a burst come in one piece. RFC 2920 section 3.2.
+func TestOnePacket(t *testing.T) {
+	client, server := net.Pipe()
+	w := newWorld(t, nil)
+	done := make(chan struct{})
+	go func() { defer close(done); w.srv.Serve(context.Background(), server) }()
+	b := make([]byte, 4096) // of a pipe, a Read gives what one Write wrote
+	read := func() string {
+		n, err := client.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b[:n])
+	}
+	read()
+	for _, c := range []struct {
+		send  string
+		lines int
+	}{
+		{hello, 9}, {"MAIL FROM:<>\r\nRCPT TO:<bob>\r\nRCPT TO:<x>\r\nDATA\r\n", 4}, {".\r\nNOOP\r\nQUIT\r\n", 3},
+	} {
+		if _, err := io.WriteString(client, c.send); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(); strings.Count(got, "\r\n") != c.lines {
+			t.Errorf("%q: got %q, want %d lines", c.send, got, c.lines)
+		}
+	}
+	client.Close()
+	<-done
+}
+
+// TestPanic asks that a bug costs the session, not the process.
+func TestPanic(t *testing.T) {
+	w := newWorld(t, func(o *Options, _ *deliver.Options) { o.Resolver = nil })
+	w.expect("220")
+	w.send(hello + "MAIL FROM:<>\r\nRCPT TO:<bob>\r\n")
+	w.expect("250", "250", "421 4.3.0")
+	w.expectEnd()
+}
+
+// FuzzSession sends anything at all: the server must neither crash nor hang, and has stored just as many
+// messages as it said.
 func FuzzSession(f *testing.F) {
 	f.Add([]byte(hello + "MAIL FROM:<s@x>\r\nRCPT TO:<alice@x>\r\nDATA\r\na\r\n.\r\n"))
-	f.Add([]byte(hello + "MAIL FROM:<s@x>\r\nRCPT TO:<alice@x>\r\nBDAT 3\r\nabcBDAT 0 LAST\r\nQUIT\r\n"))
+	f.Add([]byte(hello + "MAIL FROM:<s@x>\r\nRCPT TO:<alice>\r\nBDAT 3\r\nabcBDAT 0 LAST\r\nQUIT\r\n"))
 	f.Add([]byte(hello + "MAIL FROM:<s@x>\r\nMAIL FROM:<>\r\nBDAT 99999\r\n"))
+	f.Add([]byte(hello + "MAIL FROM:<s@x>\r\nRCPT TO:<bob>\r\nRCPT TO:<alice>\r\nBDAT 1\r\naRSET\r\nMAIL FROM:<>\r\nRCPT TO:<bob>\r\nBDAT 1 LAST\r\nb"))
 	w := newWorld(f, nil)
+	count := func() (n int64) {
+		for _, id := range []mail.AccountID{"a", "b", "c", "f", "o", "j"} {
+			u, err := w.store.Account(id).Usage(context.Background())
+			if err != nil {
+				f.Fatal(err)
+			}
+			n += u.Messages
+		}
+		return n
+	}
 	f.Fuzz(func(t *testing.T, script []byte) {
+		before := count()
 		c := &world{t: t, srv: w.srv}
 		c.connect()
 		go func(conn net.Conn) {
 			conn.Write(script)
 			conn.(*net.TCPConn).CloseWrite()
 		}(c.conn)
-		if _, err := io.Copy(io.Discard, c.r); errors.Is(err, os.ErrDeadlineExceeded) {
+		said, err := io.ReadAll(c.r)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Error("hangs")
 		}
 		<-c.done
+		told := int64(bytes.Count(said, []byte("\n250 2.1.5 ")))
+		if got := count() - before; got != told && (err == nil || got < told) { // a reset may have lost replies
+			t.Errorf("%q: stored %d, told %d: %q", script, got, told, said)
+		}
 	})
 }
 

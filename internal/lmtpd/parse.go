@@ -360,20 +360,25 @@ func isNotify(b []byte) bool {
 
 // number is 1*20DIGIT; what no int64 holds is MaxInt64. RFC 1870 section 4.
 func number(b []byte, ok bool) (int64, bool) {
-	if !ok || len(b) == 0 || len(b) > 20 {
+	if !ok || len(b) == 0 || len(b) > 20 || !allDigits(b) {
 		return 0, false
 	}
 	var n uint64
 	for _, c := range b {
-		if c < '0' || c > '9' {
-			return 0, false
+		if n = n*10 + uint64(c-'0'); n > math.MaxInt64 {
+			return math.MaxInt64, true
 		}
-		if n > math.MaxInt64/10-1 {
-			n = math.MaxInt64 / 10
-		}
-		n = n*10 + uint64(c-'0')
 	}
-	return int64(min(n, math.MaxInt64)), true
+	return int64(n), true
+}
+
+func allDigits(b []byte) bool {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 // parseBDAT is chunk-size [SP "LAST"]. RFC 3030 section 2.
