@@ -363,13 +363,15 @@ func number(b []byte, ok bool) (int64, bool) {
 	if !ok || len(b) == 0 || len(b) > 20 || !allDigits(b) {
 		return 0, false
 	}
-	var n uint64
+	var n int64
 	for _, c := range b {
-		if n = n*10 + uint64(c-'0'); n > math.MaxInt64 {
+		d := int64(c - '0')
+		if n > (math.MaxInt64-d)/10 {
 			return math.MaxInt64, true
 		}
+		n = n*10 + d
 	}
-	return int64(n), true
+	return n, true
 }
 
 func allDigits(b []byte) bool {
