@@ -121,7 +121,7 @@ func hostname() string {
 }
 
 // helloReply is the reply to LHLO. DSN (RFC 3461) is not announced, so that the MTA before us makes the reports; its
-// parameters are accepted. RFC 2033 section 5, RFC 9422 for LIMITS.
+// parameters are accepted. RFC 2033 section 5.
 func helloReply(o *Options) []byte {
 	b := append([]byte("250-"), o.Hostname...)
 	b = append(b, "\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-CHUNKING\r\n"...)

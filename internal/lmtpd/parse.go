@@ -326,7 +326,7 @@ func isKeyword(b []byte) bool {
 	return len(b) > 0
 }
 
-// isXtext tells whether b is xtext, or what UTF-8 adds to it. RFC 3461 section 4, RFC 6533 section 3.
+// isXtext tells whether b is xtext, with UTF-8 as SMTPUTF8 has it. RFC 3461 section 4.
 func isXtext(b []byte) bool {
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
