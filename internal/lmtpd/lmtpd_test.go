@@ -522,7 +522,8 @@ func TestSpoolTrouble(t *testing.T) {
 // TestHangUp closes the connection at each octet of a session: nothing may be stored before the end of the
 // data came, and nothing may be left running.
 func TestHangUp(t *testing.T) {
-	script := hello + "MAIL FROM:<s@x>\r\nRCPT TO:<alice@x>\r\nDATA\r\nSubject: x\r\n\r\nhello\r\n.\r\nMAIL FROM:<s@x>\r\nRCPT TO:<alice@x>\r\nBDAT 3\r\nabcBDAT 3 LAST\r\nabc"
+	script := hello + "MAIL FROM:<s@x>\r\nRCPT TO:<alice@x>\r\nDATA\r\nSubject: x\r\n\r\nhello\r\n.\r\n" +
+		"MAIL FROM:<s@x>\r\nRCPT TO:<alice@x>\r\nBDAT 3\r\nabcBDAT 3 LAST\r\nabc"
 	w := newWorld(t, nil)
 	first := strings.Index(script, "\r\n.\r\n") + 5
 	for cut := range len(script) {
@@ -744,7 +745,8 @@ func FuzzSession(f *testing.F) {
 	f.Add([]byte(hello + "MAIL FROM:<s@x>\r\nRCPT TO:<alice@x>\r\nDATA\r\na\r\n.\r\n"))
 	f.Add([]byte(hello + "MAIL FROM:<s@x>\r\nRCPT TO:<alice>\r\nBDAT 3\r\nabcBDAT 0 LAST\r\nQUIT\r\n"))
 	f.Add([]byte(hello + "MAIL FROM:<s@x>\r\nMAIL FROM:<>\r\nBDAT 99999\r\n"))
-	f.Add([]byte(hello + "MAIL FROM:<s@x>\r\nRCPT TO:<bob>\r\nRCPT TO:<alice>\r\nBDAT 1\r\naRSET\r\nMAIL FROM:<>\r\nRCPT TO:<bob>\r\nBDAT 1 LAST\r\nb"))
+	f.Add([]byte(hello + "MAIL FROM:<s@x>\r\nRCPT TO:<bob>\r\nRCPT TO:<alice>\r\nBDAT 1\r\naRSET\r\n" +
+		"MAIL FROM:<>\r\nRCPT TO:<bob>\r\nBDAT 1 LAST\r\nb"))
 	w := newWorld(f, nil)
 	count := func() (n int64) {
 		for _, id := range []mail.AccountID{"a", "b", "c", "f", "o", "j"} {
