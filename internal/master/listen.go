@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -49,7 +50,7 @@ func endpoints(ctx context.Context, s *Service) ([]endpoint, error) {
 	}
 	p, ok := protos[proto]
 	if !ok {
-		return nil, fmt.Errorf("invalid proto '%s'", proto)
+		return nil, fmt.Errorf("%w '%s'", ErrProto, proto)
 	}
 	var list []endpoint
 	for _, listen := range s.Listen {
@@ -87,8 +88,11 @@ func unixPath(listen string) (string, bool) {
 	return listen, strings.HasPrefix(listen, "/")
 }
 
-// splitListen splits at the last colon, as Cyrus does, and refuses what it would misread: an address without a port, a port
-// above 65535.
+// ErrProto is a protocol that no socket can be opened for.
+var ErrProto = errors.New("invalid proto")
+
+// splitListen splits at the last colon, as Cyrus does, and refuses what it would misread: an address without a port, a
+// port above 65535.
 func splitListen(ctx context.Context, listen, proto string) (host string, port uint16, err error) {
 	name := listen
 	if k := strings.LastIndexByte(listen, ':'); k >= 0 && !strings.HasSuffix(listen, "]") {
@@ -96,7 +100,7 @@ func splitListen(ctx context.Context, listen, proto string) (host string, port u
 			return "", 0, fmt.Errorf("no host before the colon")
 		}
 	}
-	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+	if isAddr(strings.Trim(name, "[]")) || isAddr(listen) && !isAddr(host) {
 		return "", 0, fmt.Errorf("an address without a port")
 	}
 	if name == "" {
@@ -107,6 +111,11 @@ func splitListen(ctx context.Context, listen, proto string) (host string, port u
 		return "", 0, err
 	}
 	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), uint16(n), nil
+}
+
+func isAddr(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
 }
 
 // resolve gives the addresses of a host, or the wildcards.
@@ -274,7 +283,7 @@ func CheckListen(s *Service) error {
 		proto = "tcp"
 	}
 	if _, ok := protos[proto]; !ok {
-		return fmt.Errorf("invalid proto '%s'", proto)
+		return fmt.Errorf("%w '%s'", ErrProto, proto)
 	}
 	for _, listen := range s.Listen {
 		path, isUnix := unixPath(listen)
@@ -282,7 +291,7 @@ func CheckListen(s *Service) error {
 		case isUnix && len(path) > maxUnixPath:
 			return fmt.Errorf("invalid listen '%s' (too long)", listen)
 		case isUnix && proto != "tcp" && proto != "udp":
-			return fmt.Errorf("invalid proto '%s' for a Unix socket", proto)
+			return fmt.Errorf("%w '%s' for a Unix socket", ErrProto, proto)
 		case isUnix:
 			continue
 		}

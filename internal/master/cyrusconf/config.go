@@ -42,7 +42,8 @@ func executable(path string) bool {
 	return err == nil && fi.Mode().IsRegular() && fi.Mode()&0o100 != 0
 }
 
-// Config is what a master is to do by the file, with warnings about what is odd in it. find may be nil: words as they are.
+// Config is what a master is to do by the file, with warnings about what is odd in it. find may be nil: words as they
+// are.
 func (f *File) Config(find Finder) (master.Config, []Warning, error) {
 	b := &builder{find: find, warnings: f.Warnings}
 	if find == nil {
@@ -101,9 +102,9 @@ func (b *builder) known(section string, e Entry) {
 }
 
 // command splits cmd on blanks: no quoting, no shell.
-func (b *builder) command(e Entry, missing string) (argv []string, path string) {
+func (b *builder) command(e Entry, kind, missing string) (argv []string, path string) {
 	cmd := e.Args["cmd"]
-	argv = strings.Fields(cmd.Value)
+	argv = strings.FieldsFunc(cmd.Value, func(r rune) bool { return r < 0x80 && isBlank(byte(r)) })
 	if len(argv) == 0 {
 		b.fail(e.Pos, missing, e.Name)
 		return nil, ""
@@ -116,18 +117,18 @@ func (b *builder) command(e Entry, missing string) (argv []string, path string) 
 		b.warn(cmd.Pos, "cmd is not read by a shell")
 	}
 	if !executable(path) {
-		b.fail(cmd.Pos, "cannot find executable for '%s': %s", e.Name, path)
+		b.fail(cmd.Pos, "cannot find executable for %s '%s': %s", kind, e.Name, path)
 	}
 	return argv, path
 }
 
 func (b *builder) event(section string, e Entry) master.Event {
 	b.known(section, e)
-	missing := "unable to find command or port for event '%s'"
+	kind, missing := "event", "unable to find command or port for event '%s'"
 	if section == "START" {
-		missing = "unable to find command for %s"
+		kind, missing = "startup", "unable to find command for %s"
 	}
-	argv, path := b.command(e, missing)
+	argv, path := b.command(e, kind, missing)
 	return master.Event{Name: e.Name, Argv: argv, Path: path}
 }
 
@@ -145,9 +146,9 @@ func (b *builder) schedule(e Entry) master.Event {
 	}
 	switch n := b.number(e, "period", 0); {
 	case n > 0:
-		ev.Period = time.Duration(n) * time.Minute
+		ev.Period = time.Duration(min(n, int(forever/time.Minute))) * time.Minute
 	case n < 0:
-		b.fail(e.Args["period"].Pos, "period=%d", n)
+		b.fail(e.Args["period"].Pos, "period=%d is negative", n)
 	default:
 		b.warn(e.Pos, "event '%s' has no period: it runs once", e.Name)
 		ev.Period = forever
@@ -158,10 +159,10 @@ func (b *builder) schedule(e Entry) master.Event {
 func (b *builder) service(e Entry) master.Service {
 	b.known("SERVICES", e)
 	missing := "unable to find command or port for service '%s'"
-	argv, path := b.command(e, missing)
+	argv, path := b.command(e, "service", missing)
 	listen := e.Args["listen"]
-	s := master.Service{Name: e.Name, Argv: argv, Path: path, Listen: []string{listen.Value}, Proto: e.Args["proto"].Value,
-		Prefork: b.natural(e, "prefork"), MaxForkRate: b.natural(e, "maxforkrate"), MaxFDs: b.natural(e, "maxfds"),
+	s := master.Service{Name: e.Name, Argv: argv, Path: path, Listen: []string{listen.Value},
+		Proto: e.Args["proto"].Value, Prefork: b.natural(e, "prefork"), MaxForkRate: b.natural(e, "maxforkrate"), MaxFDs: b.natural(e, "maxfds"),
 		MaxChild: max(b.number(e, "maxchild", -1), 0), Babysit: b.toggle(e, "babysit")}
 	if a, ok := e.Args["maxchild"]; ok && s.MaxChild == 0 && !strings.HasPrefix(a.Value, "-") {
 		b.warn(a.Pos, "maxchild=%s would mean that no worker is ever started; taken for no bound", a.Value)
@@ -169,14 +170,18 @@ func (b *builder) service(e Entry) master.Service {
 	if listen.Value == "" {
 		b.fail(e.Pos, missing, e.Name)
 	} else if err := master.CheckListen(&s); err != nil {
-		b.fail(listen.Pos, "service '%s': %v", e.Name, err)
+		at := listen.Pos
+		if errors.Is(err, master.ErrProto) {
+			at = e.Args["proto"].Pos
+		}
+		b.fail(at, "service '%s': %v", e.Name, err)
 	}
 	return s
 }
 
 func (b *builder) daemon(e Entry) master.Service {
 	b.known("DAEMON", e)
-	argv, path := b.command(e, "unable to find command or port for service '%s'")
+	argv, path := b.command(e, "daemon", "unable to find command or port for service '%s'")
 	if b.toggle(e, "wait") {
 		b.fail(e.Args["wait"].Pos, "wait= is not supported yet")
 	}

@@ -1,11 +1,12 @@
 // Package cyrusconf reads the two files of a Cyrus master: cyrus.conf, which names the services, and the few options of
-// imapd.conf that concern a master. It reads what Cyrus's own master reads; what that would silently ignore or misread is
-// a Warning with its place here.
+// imapd.conf that concern a master. It reads what Cyrus's own master reads; what that would silently ignore or misread
+// is a Warning with its place here.
 package cyrusconf
 
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Pos is a place in a file; Line and Col count from 1.
@@ -154,8 +155,8 @@ func (p *parser) section(col int) {
 func (p *parser) entry(col int) error {
 	end := word(p.line, col)
 	e := Entry{Pos: Pos{p.file, p.at, col + 1}, Name: p.line[col:end], Args: map[string]Arg{}}
-	if end < len(p.line) && !isBlank(p.line[end]) {
-		return p.fail(end+1, "bad character '%c' in name on line %d", p.line[end], p.at)
+	if end > col && end < len(p.line) && !isBlank(p.line[end]) { // a name of no letters is an argument's fault
+		return p.fail(end+1, "bad character '%c' in name on line %d", p.char(end), p.at)
 	}
 	n := 0
 	for col = blanks(p.line, end); col < len(p.line); col = blanks(p.line, col) {
@@ -178,7 +179,7 @@ func (p *parser) arg(e *Entry, col int) (next int, err error) {
 		return 0, p.fail(end+1, "no '=' after %q on line %d", p.line[col:end], p.at)
 	}
 	if p.line[end] != '=' || end == col {
-		return 0, p.fail(end+1, "bad character '%c' in argument on line %d", p.line[end], p.at)
+		return 0, p.fail(end+1, "bad character '%c' in argument on line %d", p.char(end), p.at)
 	}
 	key := p.line[col:end]
 	value := p.line[end+1:]
@@ -202,6 +203,12 @@ func (p *parser) arg(e *Entry, col int) (next int, err error) {
 	e.Args[key] = Arg{Pos{p.file, p.at, col + 1}, value}
 	e.Keys = append(e.Keys, key)
 	return next, nil
+}
+
+// char is the character at an octet of the line.
+func (p *parser) char(k int) rune {
+	r, _ := utf8.DecodeRuneInString(p.line[k:])
+	return r
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v' }

@@ -52,7 +52,8 @@ func TestConfig(t *testing.T) {
 	for _, w := range warnings {
 		all = append(all, w.String())
 	}
-	for _, want := range []string{`c:6:11: "ignored"`, "c:7:76: prefork= again", `"k" after the number`, `unknown key "colour"`} {
+	for _, want := range []string{`c:6:11: "ignored"`, "c:7:76: prefork= again", `"k" after the number`,
+		`unknown key "colour"`} {
 		if !strings.Contains(strings.Join(all, "\n"), want) {
 			t.Errorf("no warning %q in %q", want, all)
 		}
@@ -104,7 +105,8 @@ func TestFaults(t *testing.T) {
 }
 
 func TestLoad(t *testing.T) {
-	if _, _, err := Load("/nonexistent", nil); err == nil || !strings.Contains(err.Error(), "can't open configuration file") {
+	_, _, err := Load("/nonexistent", nil)
+	if err == nil || !strings.Contains(err.Error(), "can't open configuration file") {
 		t.Error(err)
 	}
 	name := filepath.Join(t.TempDir(), "c")
@@ -127,11 +129,114 @@ func TestImapd(t *testing.T) {
 	}
 }
 
+// FuzzParse: any text is read or refused, the same way twice, each place that is named lies within it, and what a master
+// is given is within bounds.
 func FuzzParse(f *testing.F) {
 	f.Add(good)
+	f.Add("SERVICES {\n a cmd=\"true\" listen=\"[::1]:1\" babysit=o maxchild=-9k }\n}\nEVENTS {\n e cmd=x period=1 at=1\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		if file, err := Parse("c", text); err == nil {
-			file.Config(nil) //nolint:errcheck // it must not crash
+		lines := strings.Split(text, "\n")
+		inside := func(what any, p Pos) {
+			if p.Line < 1 || p.Line > len(lines) || p.Col < 1 || p.Col > len(lines[p.Line-1])+1 {
+				t.Errorf("%v: outside of a text of %d lines", what, len(lines))
+			}
+		}
+		file, err := Parse("c", text)
+		var e *Error
+		if err != nil {
+			if !errors.As(err, &e) {
+				t.Fatalf("%T", err)
+			}
+			inside(e, e.Pos)
+			return
+		}
+		c, warnings, err := file.Config(func(string) string { return "/bin/true" })
+		for _, w := range warnings {
+			inside(w, w.Pos)
+		}
+		if errors.As(err, &e) {
+			inside(e, e.Pos)
+		} else if err != nil {
+			t.Fatalf("%T", err)
+		}
+		for _, s := range c.Services {
+			if min(s.Prefork, s.MaxChild, s.MaxForkRate, s.MaxFDs) < 0 || err == nil && len(s.Argv) == 0 {
+				t.Errorf("%+v", s)
+			}
+		}
+		for _, ev := range c.Events {
+			if err == nil && ev.Period <= 0 {
+				t.Errorf("%+v", ev)
+			}
+		}
+		_, again, err2 := file.Config(func(string) string { return "/bin/true" })
+		if len(again) != len(warnings) || (err == nil) != (err2 == nil) {
+			t.Errorf("%v and %v, then %v and %v", warnings, err, again, err2)
 		}
 	})
+}
+
+// FuzzImapd: no text crashes it, names are in lower case and values without blanks around them.
+func FuzzImapd(f *testing.F) {
+	f.Add("configdirectory: /var/lib/imap\nqosmarking: af31\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		o := ParseImapd(text)
+		for name, value := range o {
+			if name != strings.ToLower(name) || value != strings.TrimSpace(value) {
+				t.Errorf("%q: %q", name, value)
+			}
+			if tos := (Imapd{"qosmarking": value}).TOS(); tos < 0 || tos > 0xff {
+				t.Errorf("%q: type of service %d", value, tos)
+			}
+		}
+	})
+}
+
+func TestImapdLines(t *testing.T) {
+	for _, c := range []struct{ text, name, want string }{
+		{"a: b", "a", "b"}, {"A:b", "a", "b"}, {"  a :b", "a", ""}, {"a: b: c", "a", "b: c"}, {"# a: b", "a", ""},
+		{"#a: b", "#a", ""}, {"a: b\na: c", "a", "c"}, {"a:\tb\r\n", "a", "b"}, {"a b: c", "a b", ""}, {"a", "a", ""},
+		{"a: b # c", "a", "b # c"}, {"", "", ""}, {":", "a", ""}, {"a:", "a", ""},
+	} {
+		if got := ParseImapd(c.text)[c.name]; got != c.want {
+			t.Errorf("%q: %s is %q, want %q", c.text, c.name, got, c.want)
+		}
+	}
+	for v, want := range map[string]bool{"1": true, "Y": true, "yes": true, "T": true, "TRUE": true, "on": true, "0": false,
+		"no": false, "off": false, "false": false, "": false, "2": false, "yess": false} {
+		if got := (Imapd{"x": v}).Switch("x"); got != want {
+			t.Errorf("%q: %v", v, got)
+		}
+	}
+}
+
+// Dirs takes the first directory that has an executable of the name, and names the last where there is none.
+func TestDirs(t *testing.T) {
+	a, b := t.TempDir(), t.TempDir()
+	for name, mode := range map[string]os.FileMode{a + "/plain": 0o600, b + "/plain": 0o700, a + "/both": 0o700,
+		b + "/both": 0o700, b + "/others": 0o011} {
+		if err := os.WriteFile(name, nil, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.Mkdir(a+"/dir", 0o700)
+	find := Dirs(a, b)
+	for word, want := range map[string]string{"plain": b + "/plain", "both": a + "/both", "none": b + "/none",
+		"dir": b + "/dir", "others": b + "/others"} {
+		if got := find(word); got != want {
+			t.Errorf("%s: %s, want %s", word, got, want)
+		}
+	}
+	if executable(a+"/dir") || executable(b+"/others") || executable(a+"/plain") {
+		t.Error("a directory, or a file that its owner may not run, is taken for a program")
+	}
+}
+
+func TestTooManyLines(t *testing.T) {
+	if _, err := Parse("c", strings.Repeat("\n", maxLines)); err != nil {
+		t.Error(err)
+	}
+	if _, err := Parse("c", strings.Repeat("\n", maxLines+1)); err == nil || !strings.Contains(err.Error(), "too many lines") {
+		t.Error(err)
+	}
 }
