@@ -1,0 +1,239 @@
+package imapd
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// slot is what a client knows of a message number.
+type slot struct {
+	uid   int    // 0: not told yet
+	flags string // sorted, with a space behind each
+	known bool   // flags are
+}
+
+// sent is a command that waits for its answer.
+type sent struct{ tag, verb, text string }
+
+// peer is a client that checks all that it is told: each command has one answer, in order; numbers go as RFC 9051
+// section 7.5.1 and RFC 7162 section 3.2.10 have it. It reports the first mistake and is silent then.
+type peer struct {
+	net.Conn
+	r       *bufio.Reader
+	n       int
+	waiting []sent
+	slots   []slot
+	qresync bool
+	bye     bool
+	log     []string
+	wrong   string
+}
+
+func newPeer(c net.Conn) *peer { return &peer{Conn: c, r: bufio.NewReader(c)} }
+
+func (p *peer) fail(format string, args ...any) {
+	if p.wrong == "" {
+		p.wrong = fmt.Sprintf(format, args...) + "\n" + strings.Join(p.log[max(0, len(p.log)-25):], "\n")
+	}
+}
+
+// say sends commands together and reads until all are answered, or the connection ends.
+func (p *peer) say(commands ...string) {
+	var all strings.Builder
+	for _, c := range commands {
+		p.n++
+		tag := "t" + strconv.Itoa(p.n)
+		f := append(strings.Fields(strings.ToUpper(c)), "", "")
+		verb := f[0]
+		if verb == "UID" {
+			verb += " " + f[1]
+		}
+		p.waiting = append(p.waiting, sent{tag, verb, c})
+		p.log = append(p.log, "C: "+tag+" "+c)
+		all.WriteString(tag + " " + c + "\r\n")
+	}
+	done := make(chan struct{})
+	go func() { // a pipe holds nothing: who writes must not wait for who reads
+		defer close(done)
+		_, _ = io.WriteString(p, all.String())
+	}()
+	for len(p.waiting) > 0 && p.wrong == "" && p.read() {
+	}
+	if p.wrong != "" || p.bye {
+		p.Close()
+	}
+	<-done
+}
+
+// read takes one response. False: the connection has ended.
+func (p *peer) read() bool {
+	_ = p.SetDeadline(time.Now().Add(20 * time.Second))
+	var s strings.Builder
+	for {
+		line, err := p.r.ReadString('\n')
+		if err != nil {
+			if !p.bye || line != "" || s.Len() > 0 {
+				p.fail("the connection ends without BYE: %v, %q", err, s.String()+line)
+			}
+			return false
+		}
+		if !strings.HasSuffix(line, "\r\n") {
+			p.fail("bare LF: %q", line)
+		}
+		s.WriteString(line)
+		n, ok := literalSize(line)
+		if !ok {
+			break
+		}
+		b := make([]byte, n)
+		if _, err := io.ReadFull(p.r, b); err != nil {
+			p.fail("a literal ends early: %v", err)
+			return false
+		}
+		s.WriteString(strings.ToLower(string(b))) // lest it look like a response
+	}
+	line := strings.TrimSuffix(s.String(), "\r\n")
+	p.log = append(p.log, "S: "+line)
+	p.response(line)
+	return true
+}
+
+func literalSize(line string) (int, bool) {
+	at := strings.LastIndexByte(line, '{')
+	if at < 0 || !strings.HasSuffix(line, "}\r\n") {
+		return 0, false
+	}
+	n, err := strconv.Atoi(line[at+1 : len(line)-3])
+	return n, err == nil
+}
+
+// response checks a response and takes note of it.
+func (p *peer) response(s string) {
+	f := append(strings.Fields(s), "", "", "")
+	n, err := strconv.Atoi(f[1])
+	switch {
+	case f[0] == "+":
+	case f[0] != "*":
+		p.answered(f[0], f[1], s)
+	case f[1] == "BYE":
+		p.bye = true
+	case f[1] == "VANISHED" && f[2] != "(EARLIER)":
+		p.vanished(f[2])
+	case strings.HasPrefix(s, "* OK [CLOSED]"):
+		p.slots = nil
+	case err != nil:
+	case f[2] == "EXISTS":
+		if n < len(p.slots) {
+			p.fail("EXISTS %d goes back", n)
+		}
+		for len(p.slots) < n {
+			p.slots = append(p.slots, slot{})
+		}
+	case f[2] == "EXPUNGE":
+		p.expunged(n)
+	case f[2] == "FETCH":
+		p.fetched(n, s)
+	}
+}
+
+// answered takes the tagged answer to the first command that waits.
+func (p *peer) answered(tag, outcome, s string) {
+	if len(p.waiting) == 0 || p.waiting[0].tag != tag {
+		p.fail("an answer nobody waits for: %s", s)
+		return
+	}
+	c := p.waiting[0]
+	p.waiting = p.waiting[1:]
+	switch {
+	case outcome != "OK" && outcome != "NO" && outcome != "BAD":
+		p.fail("outcome %s", outcome)
+	case outcome == "OK" && (c.verb == "CLOSE" || c.verb == "UNSELECT"):
+		p.slots = nil
+	case strings.Contains(c.text, ".SILENT"):
+		for i := range p.slots {
+			p.slots[i].known = false
+		}
+	}
+}
+
+// quiet tells whether numbers must not change now. RFC 9051 section 7.5.1.
+func (p *peer) quiet() bool {
+	return len(p.waiting) == 0 || slices.Contains([]string{"FETCH", "STORE", "SEARCH"}, p.waiting[0].verb)
+}
+
+func (p *peer) expunged(n int) {
+	if n < 1 || n > len(p.slots) || p.qresync || p.quiet() {
+		p.fail("EXPUNGE %d with %d messages", n, len(p.slots))
+		return
+	}
+	p.slots = slices.Delete(p.slots, n-1, n)
+}
+
+func (p *peer) vanished(set string) {
+	if !p.qresync || p.quiet() {
+		p.fail("VANISHED now")
+	}
+	for r := range strings.SplitSeq(set, ",") {
+		a, b, ok := strings.Cut(r, ":")
+		if !ok {
+			b = a
+		}
+		first, _ := strconv.Atoi(a)
+		last, _ := strconv.Atoi(b)
+		for u := first; u <= last; u++ {
+			i := p.slotOf(u)
+			if i < 0 {
+				p.fail("VANISHED %d was never there", u)
+				return
+			}
+			p.slots = slices.Delete(p.slots, i, i+1)
+		}
+	}
+}
+
+// slotOf is the index of the message with that UID, or of one that may have it: UIDs ascend.
+func (p *peer) slotOf(uid int) int {
+	unknown := -1
+	for i := range p.slots {
+		switch k := &p.slots[i]; {
+		case k.uid == uid:
+			return i
+		case k.uid > uid:
+			return unknown
+		case k.uid == 0:
+			unknown, k.known = i, false
+		default:
+			unknown = -1
+		}
+	}
+	return unknown
+}
+
+// fetched takes note of UID and FLAGS of message n.
+func (p *peer) fetched(n int, s string) {
+	if n < 1 || n > len(p.slots) {
+		p.fail("FETCH %d with %d messages", n, len(p.slots))
+		return
+	}
+	k := &p.slots[n-1]
+	if _, rest, ok := strings.Cut(s, "UID "); ok {
+		uid, _ := strconv.Atoi(strings.TrimRight(strings.Fields(rest)[0], ")"))
+		if k.uid != 0 && k.uid != uid {
+			p.fail("message %d had UID %d and has %d", n, k.uid, uid)
+		}
+		k.uid = uid
+	}
+	if _, rest, ok := strings.Cut(s, "FLAGS ("); ok {
+		flags := slices.DeleteFunc(strings.Fields(rest[:strings.IndexByte(rest, ')')]),
+			func(f string) bool { return f == `\Recent` })
+		sort.Strings(flags)
+		k.flags, k.known = strings.Join(flags, " "), true
+	}
+}
