@@ -310,6 +310,7 @@ func (a *account) heal(f *files) {
 	defer f.give(c)
 	if m, err := c.one("SELECT modseq FROM account"); err == nil {
 		_ = f.changed.openEvents(f.dir + "/changed") // else who watches is told by polls
+		f.changed.rebirth()                          // it died before its own, if it had one
 		f.changed.clean(mail.ModSeq(m))
 	}
 }

@@ -61,7 +61,7 @@ func (a *account) uploads(msgs []mail.NewMessage) ([]*upload, error) {
 
 // appendAll puts the messages into the mailbox.
 func (t *tx) appendAll(mailbox mail.MailboxID, msgs []mail.NewMessage, ups []*upload) (mail.Appended, error) {
-	b, err := t.c.loadBox(mailbox)
+	b, err := t.box(mailbox)
 	if err != nil {
 		return mail.Appended{}, err
 	}

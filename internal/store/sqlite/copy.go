@@ -29,13 +29,13 @@ type transfer struct {
 func (a *account) transfer(ctx context.Context, op string, from, to mail.MailboxID, x transfer) (mail.Copied, error) {
 	var out mail.Copied
 	err := a.update(ctx, op, string(a.id), func(t *tx) error {
-		src, err := t.c.loadBox(from)
+		src, err := t.box(from)
 		if err != nil {
 			return err
 		}
 		dst := &src
 		if to != from {
-			b, err := t.c.loadBox(to)
+			b, err := t.box(to)
 			if err != nil {
 				return err
 			}

@@ -16,7 +16,7 @@ func (a *account) Expunge(ctx context.Context, mailbox mail.MailboxID,
 	var mod mail.ModSeq
 	err := a.update(ctx, "expunge", string(a.id), func(t *tx) error {
 		removed, mod = nil, 0
-		b, err := t.c.loadBox(mailbox)
+		b, err := t.box(mailbox)
 		if err != nil || b.Deleted == 0 {
 			return err
 		}

@@ -18,7 +18,7 @@ func (a *account) SetFlags(ctx context.Context, mailbox mail.MailboxID, c mail.F
 	err := a.update(ctx, "store flags", string(a.id), func(t *tx) error {
 		x = setting{FlagChange: c}
 		var err error
-		if x.box, err = t.c.loadBox(mailbox); err != nil {
+		if x.box, err = t.box(mailbox); err != nil {
 			return err
 		}
 		if err = t.pages(mailbox, c.UIDs, func() error { return t.setFlags(&x) }); err != nil || x.out.ModSeq == 0 {

@@ -16,16 +16,21 @@ import (
 // box is a row of table mailbox.
 type box struct {
 	mail.Mailbox
-	forgotten mail.ModSeq // the highest ModSeq of an expunge that Purge has forgotten
-	shrunk    mail.ModSeq // the highest ModSeq of an empty page that Purge has deleted
-	gone      int64       // when it was deleted, nanoseconds since 1970; 0: it is there
+	purged
+	gone int64 // when it was deleted, nanoseconds since 1970; 0: it is there
+}
+
+// purged is what Purge has taken from a mailbox.
+type purged struct {
+	forgotten mail.ModSeq // the highest ModSeq of an expunge that was forgotten
+	shrunk    mail.ModSeq // the highest ModSeq of an empty page that was deleted
 }
 
 // boxes is the list of mailboxes as it was.
 type boxes struct {
 	asOf   moment
-	list   []mail.Mailbox                 // in order, with the names that are only subscribed
-	shrunk map[mail.MailboxID]mail.ModSeq // box.shrunk where it is not 0
+	list   []mail.Mailbox            // in order, with the names that are only subscribed
+	purged map[mail.MailboxID]purged // where it is not zero
 }
 
 // moment says what of an account was read: after which change, and in which life of `changed`.
@@ -38,6 +43,31 @@ type moment struct {
 type quota struct {
 	asOf  moment
 	usage mail.Usage
+}
+
+// box is the mailbox of that id as a row of its table, false if there is none.
+func (l *boxes) box(id mail.MailboxID) (box, bool) {
+	m := l.find(id)
+	if m == nil {
+		return box{}, false
+	}
+	return box{Mailbox: *m, purged: l.purged[id]}, true
+}
+
+// with is l after a commit that stored these mailboxes, nil if more than their counters changed.
+func (l *boxes) with(stored []box, asOf moment) *boxes {
+	out := &boxes{asOf: asOf, list: slices.Clone(l.list), purged: l.purged}
+	for i := range stored {
+		b := &stored[i]
+		m := out.find(b.ID)
+		if m == nil || m.Name != b.Name || b.gone != 0 || b.purged != l.purged[b.ID] {
+			return nil
+		}
+		subscribed := m.Subscribed
+		*m = b.Mailbox
+		m.Subscribed = subscribed
+	}
+	return out
 }
 
 // find is the mailbox of that id, nil if there is none.
@@ -62,7 +92,7 @@ func scanBox(s stmt) box {
 			HighestMod: mail.ModSeq(s.ColumnInt64(4)), Messages: uint32(s.ColumnInt64(5)),
 			Unseen: uint32(s.ColumnInt64(6)), Deleted: uint32(s.ColumnInt64(7)), Size: s.ColumnInt64(8),
 		},
-		forgotten: mail.ModSeq(s.ColumnInt64(11)), shrunk: mail.ModSeq(s.ColumnInt64(12)), gone: s.ColumnInt64(13),
+		purged: purged{mail.ModSeq(s.ColumnInt64(11)), mail.ModSeq(s.ColumnInt64(12))}, gone: s.ColumnInt64(13),
 	}
 	b.Keywords = splitWords[mail.Flag](s.ColumnText(9))
 	b.Uses = splitWords[mail.SpecialUse](s.ColumnText(10))
@@ -155,6 +185,7 @@ func (t *tx) storeBox(b *box) error {
 	s.bind(int64(b.ID), int64(b.UIDValidity), int64(b.UIDNext), int64(b.HighestMod), int64(b.Messages), int64(b.Unseen),
 		int64(b.Deleted), b.Size, int64(b.forgotten), int64(b.shrunk), b.gone)
 	t.wrote = true
+	t.boxes = append(t.boxes, *b)
 	return s.text(12, b.Name).text(13, joinWords(b.Keywords)).text(14, joinWords(b.Uses)).run()
 }
 
@@ -170,6 +201,7 @@ func (t *tx) addMailbox(name string, uses []mail.SpecialUse, mod mail.ModSeq) (b
 
 // subscribe sets or takes away a subscription.
 func (t *tx) subscribe(name string, on bool) error {
+	t.base = nil
 	query := "DELETE FROM subscription WHERE name = ?"
 	if on {
 		query = "INSERT OR IGNORE INTO subscription(name) VALUES (?)"
@@ -211,19 +243,28 @@ func (a *account) boxes(ctx context.Context) (*boxes, error) {
 	if ok && l != nil && l.asOf == now {
 		return l, nil
 	}
-	err = a.view(ctx, "list mailboxes", string(a.id), func(f *files, c *conn) error {
-		st, err := c.loadState()
-		if err == nil {
-			l, err = c.loadList(moment{st.modseq, now.birth}) // read before: too old is looked up again, too new is not known
-		}
-		if err == nil {
-			f.mu.Lock()
-			f.boxes, f.quota = l, quota{l.asOf, st.usage()}
-			f.mu.Unlock()
-		}
-		return err
-	})
+	l, _, err = a.look(ctx, "list mailboxes", now.birth)
 	return l, err
+}
+
+// look reads the mailboxes and the use, which are kept. The birth was read before: what is too old then is looked up
+// again, what is too new is not known.
+func (a *account) look(ctx context.Context, op string, birth uint64) (l *boxes, q quota, err error) {
+	err = a.view(ctx, op, string(a.id), func(f *files, c *conn) error {
+		st, err := c.loadState()
+		if err != nil {
+			return err
+		}
+		q = quota{moment{st.modseq, birth}, st.usage()}
+		if l, err = c.loadList(q.asOf); err != nil {
+			return err
+		}
+		f.mu.Lock()
+		f.boxes, f.quota = l, q
+		f.mu.Unlock()
+		return nil
+	})
+	return l, q, err
 }
 
 // now is the account as `changed` has it, false if only the database can tell.
@@ -248,11 +289,11 @@ func (c *conn) loadList(asOf moment) (*boxes, error) {
 		m := all[i].Mailbox
 		m.Subscribed = subscribed[m.Name]
 		delete(subscribed, m.Name)
-		if all[i].shrunk != 0 {
-			if l.shrunk == nil {
-				l.shrunk = make(map[mail.MailboxID]mail.ModSeq)
+		if all[i].purged != (purged{}) {
+			if l.purged == nil {
+				l.purged = make(map[mail.MailboxID]purged)
 			}
-			l.shrunk[m.ID] = all[i].shrunk
+			l.purged[m.ID] = all[i].purged
 		}
 		l.list = append(l.list, m)
 	}
@@ -368,17 +409,7 @@ func (a *account) Usage(ctx context.Context) (mail.Usage, error) {
 	if ok && q.asOf == now {
 		return q.usage, nil
 	}
-	err = a.view(ctx, "look at quota", string(a.id), func(f *files, c *conn) error {
-		st, err := c.loadState()
-		if err != nil {
-			return err
-		}
-		q = quota{moment{st.modseq, now.birth}, st.usage()}
-		f.mu.Lock()
-		f.quota = q
-		f.mu.Unlock()
-		return nil
-	})
+	_, q, err = a.look(ctx, "look at quota", now.birth) // who asks, as a delivery does, opens a mailbox next
 	return q.usage, err
 }
 

@@ -109,7 +109,7 @@ func (c *conn) oldExpunges(p *purging) ([]forgotten, error) {
 
 // forget removes an expunge and what only it referred to.
 func (t *tx) forget(p *purging, r *forgotten) error {
-	t.wrote = true
+	t.wrote, t.base, t.boxes = true, nil, nil
 	key := pageKey(r.mailbox, r.out.no)
 	if err := t.c.loadFixed(key, &t.fixed); err != nil {
 		return err
@@ -226,7 +226,7 @@ func (t *tx) purgePages(before int64) error {
 			return err
 		}
 	}
-	t.wrote = true
+	t.wrote, t.base, t.boxes = true, nil, nil
 	return t.c.run(`DELETE FROM mailbox WHERE gone > 0 AND gone < ?
 		AND id NOT IN (SELECT mailbox FROM expunged)`, before)
 }

@@ -139,8 +139,8 @@ func (c *conn) boxFor(id mail.MailboxID, l *boxes) (b box, asOf mail.ModSeq, err
 		return b, 0, err
 	}
 	if l != nil && l.asOf.mod == st.modseq {
-		if m := l.find(id); m != nil {
-			return box{Mailbox: *m, shrunk: l.shrunk[id]}, st.modseq, nil
+		if b, ok := l.box(id); ok {
+			return b, st.modseq, nil
 		}
 	}
 	if b, err = c.loadBox(id); err == nil {

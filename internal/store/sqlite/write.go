@@ -208,6 +208,7 @@ func (f *files) commit(batch []*change) (err error) {
 		return errors.Join(err, c.exec("ROLLBACK"))
 	}
 	before := t.st
+	t.base = f.known(before.modseq)
 	for _, w := range batch {
 		if err = t.apply(w, len(batch) > 1); err != nil {
 			return errors.Join(err, c.exec("ROLLBACK"))
@@ -234,7 +235,50 @@ func (f *files) commit(batch []*change) (err error) {
 	} else {
 		f.changed.clean(t.st.modseq)
 	}
+	f.remember(t)
 	return nil
+}
+
+// known is the list of mailboxes of that ModSeq, nil if it is not at hand. The caller holds the account's lock.
+func (f *files) known(m mail.ModSeq) *boxes {
+	birth := f.changed.birth()
+	now, ok := f.changed.load()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !ok || now != m || f.boxes == nil || f.boxes.asOf != (moment{m, birth}) {
+		return nil
+	}
+	return f.boxes
+}
+
+// remember keeps what a commit has made of the mailboxes and of the use. The caller still holds the account's lock.
+func (f *files) remember(t *tx) {
+	asOf := moment{t.st.modseq, f.changed.birth()}
+	var l *boxes
+	if t.base != nil {
+		l = t.base.with(t.boxes, asOf)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.quota = quota{asOf, t.st.usage()}
+	if l != nil {
+		f.boxes = l
+	}
+}
+
+// box is the mailbox of that id. Kind NotFound.
+func (t *tx) box(id mail.MailboxID) (box, error) {
+	for i := len(t.boxes) - 1; i >= 0; i-- {
+		if t.boxes[i].ID == id && t.boxes[i].gone == 0 {
+			return t.boxes[i], nil
+		}
+	}
+	if t.base != nil {
+		if b, ok := t.base.box(id); ok {
+			return b, nil
+		}
+	}
+	return t.c.loadBox(id)
 }
 
 // apply makes one change of a transaction, shared with others or not. Its error is of the transaction, w.err is the
@@ -247,9 +291,9 @@ func (t *tx) apply(w *change, shared bool) error {
 	if err := t.c.exec("SAVEPOINT change"); err != nil {
 		return err
 	}
-	saved, wrote := t.st, t.wrote
+	saved, wrote, stored := t.st, t.wrote, len(t.boxes)
 	if w.err = t.guard(w.run); w.err != nil {
-		t.st, t.wrote = saved, wrote
+		t.st, t.wrote, t.boxes = saved, wrote, t.boxes[:min(stored, len(t.boxes))]
 		if err := t.c.exec("ROLLBACK TO change"); err != nil {
 			return err
 		}
@@ -285,9 +329,11 @@ type tx struct {
 	c     *conn
 	files *files
 	st    state
-	now   int64 // seconds since 1970
-	at    int64 // the same in nanoseconds
-	wrote bool  // something is to be committed
+	now   int64  // seconds since 1970
+	at    int64  // the same in nanoseconds
+	wrote bool   // something is to be committed
+	base  *boxes // the mailboxes before, nil if they are not at hand or more than counters change
+	boxes []box  // what was stored of them
 
 	marks marks // for whoever works on a page
 	fixed fixed
