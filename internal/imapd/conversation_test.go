@@ -3,8 +3,10 @@ package imapd
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -138,6 +140,7 @@ func (c *choices) burst() []string {
 type conversation struct {
 	t     testing.TB
 	store mail.Store
+	srv   *Server
 	wg    sync.WaitGroup
 	mu    sync.Mutex // guards ends
 	ends  []SessionEnd
@@ -146,25 +149,29 @@ type conversation struct {
 
 func newConversation(t testing.TB) *conversation {
 	k := &conversation{t: t, store: mem.New(mail.Options{})}
-	srv := New(Options{Store: k.store, Auth: anybody{}, MaxBad: 1 << 20, Events: Events{End: func(e SessionEnd) {
+	k.srv = New(Options{Store: k.store, Auth: anybody{}, MaxBad: 1 << 20, Events: Events{End: func(e SessionEnd) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.ends = append(k.ends, e)
 	}}})
 	for i := range k.peers {
-		near, far := net.Pipe()
-		k.wg.Go(func() { srv.Serve(context.Background(), far, false) })
-		p := newPeer(near)
-		p.read() // the greeting
-		p.say("LOGIN alice secret")
-		if i == 1 {
-			p.say("ENABLE QRESYNC")
-			p.qresync = true
-		}
-		p.say("SELECT INBOX")
-		k.peers[i] = p
+		k.peers[i] = k.connect(i == 1)
+		k.peers[i].say("SELECT INBOX")
 	}
 	return k
+}
+
+func (k *conversation) connect(qresync bool) *peer {
+	near, far := net.Pipe()
+	k.wg.Go(func() { k.srv.Serve(context.Background(), far, false) })
+	p := newPeer(near)
+	p.read() // the greeting
+	p.say("LOGIN alice secret")
+	if qresync {
+		p.say("ENABLE QRESYNC")
+		p.qresync = true
+	}
+	return p
 }
 
 // finish compares what the clients know with the store, and ends the sessions.
@@ -207,19 +214,10 @@ func (k *conversation) compare(i int, p *peer) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	snap, err := k.store.Account("alice").Snapshot(context.Background(), box.ID)
-	if err != nil {
-		k.t.Fatal(err)
-	}
+	truth := k.truth(box.ID)
 	var want, got strings.Builder
-	for n := range snap.Len() {
-		page, row := snap.Locate(n)
-		var flags []string
-		for _, f := range page.Flags[row].Flags(snap.Mailbox.Keywords) {
-			flags = append(flags, string(f))
-		}
-		sort.Strings(flags)
-		fmt.Fprintf(&want, "%d %s\n", page.UIDs[row], strings.Join(flags, " "))
+	for _, u := range slices.Sorted(maps.Keys(truth)) {
+		fmt.Fprintf(&want, "%d %s\n", u, truth[u])
 	}
 	for _, s := range p.slots {
 		fmt.Fprintf(&got, "%d %s\n", s.uid, s.flags)
@@ -227,6 +225,26 @@ func (k *conversation) compare(i int, p *peer) {
 	if want.String() != got.String() {
 		k.t.Fatalf("client %d knows\n%sthere is\n%safter\n%s", i, got.String(), want.String(), strings.Join(p.log[max(0, len(p.log)-60):], "\n"))
 	}
+}
+
+// truth is the flags of the messages in a mailbox, by UID.
+func (k *conversation) truth(box mail.MailboxID) map[int]string {
+	k.t.Helper()
+	snap, err := k.store.Account("alice").Snapshot(context.Background(), box)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	out := map[int]string{}
+	for n := range snap.Len() {
+		page, row := snap.Locate(n)
+		var flags []string
+		for _, f := range page.Flags[row].Flags(snap.Mailbox.Keywords) {
+			flags = append(flags, string(f))
+		}
+		sort.Strings(flags)
+		out[int(page.UIDs[row])] = strings.Join(flags, " ")
+	}
+	return out
 }
 
 // FuzzConversation has two clients send what looks valid, one after the other, several commands at a time; all that

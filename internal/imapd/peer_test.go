@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/constance-mail/constance/internal/mail"
 )
 
 // slot is what a client knows of a message number.
@@ -31,6 +33,10 @@ type peer struct {
 	waiting []sent
 	slots   []slot
 	qresync bool
+	earlier func(mail.UID) // is told of VANISHED (EARLIER), unless nil
+	highest int            // from where it can resynchronize, as RFC 7162 section 6 has a client find out
+	code    int            // HIGHESTMODSEQ since the last tagged answer
+	modSeq  int            // the highest MODSEQ of a FETCH since then
 	bye     bool
 	log     []string
 	wrong   string
@@ -117,6 +123,12 @@ func literalSize(line string) (int, bool) {
 // response checks a response and takes note of it.
 func (p *peer) response(s string) {
 	f := append(strings.Fields(s), "", "", "")
+	if n := number(s, "[HIGHESTMODSEQ ", "]"); n > 0 {
+		p.code = n
+	}
+	if f[2] == "FETCH" {
+		p.modSeq = max(p.modSeq, number(s, "MODSEQ (", ")"))
+	}
 	n, err := strconv.Atoi(f[1])
 	switch {
 	case f[0] == "+":
@@ -126,6 +138,10 @@ func (p *peer) response(s string) {
 		p.bye = true
 	case f[1] == "VANISHED" && f[2] != "(EARLIER)":
 		p.vanished(f[2])
+	case f[1] == "VANISHED" && p.earlier != nil:
+		for u := range uidSet(f[3]).All() {
+			p.earlier(u)
+		}
 	case strings.HasPrefix(s, "* OK [CLOSED]"):
 		p.slots = nil
 	case err != nil:
@@ -143,6 +159,14 @@ func (p *peer) response(s string) {
 	}
 }
 
+// number is the number in s between two strings, 0 if there is none.
+func number(s, before, after string) int {
+	_, s, _ = strings.Cut(s, before)
+	s, _, _ = strings.Cut(s, after)
+	n, _ := strconv.Atoi(s)
+	return n
+}
+
 // answered takes the tagged answer to the first command that waits.
 func (p *peer) answered(tag, outcome, s string) {
 	if len(p.waiting) == 0 || p.waiting[0].tag != tag {
@@ -150,6 +174,10 @@ func (p *peer) answered(tag, outcome, s string) {
 		return
 	}
 	c := p.waiting[0]
+	if p.highest = max(p.highest, p.modSeq); p.code > 0 {
+		p.highest = p.code
+	}
+	p.code, p.modSeq = 0, 0
 	p.waiting = p.waiting[1:]
 	switch {
 	case outcome != "OK" && outcome != "NO" && outcome != "BAD":
@@ -180,22 +208,28 @@ func (p *peer) vanished(set string) {
 	if !p.qresync || p.quiet() {
 		p.fail("VANISHED now")
 	}
-	for r := range strings.SplitSeq(set, ",") {
+	for u := range uidSet(set).All() {
+		i := p.slotOf(int(u))
+		if i < 0 {
+			p.fail("VANISHED %d was never there", u)
+			return
+		}
+		p.slots = slices.Delete(p.slots, i, i+1)
+	}
+}
+
+// uidSet reads a set as a server writes it.
+func uidSet(s string) (set mail.UIDSet) {
+	for r := range strings.SplitSeq(s, ",") {
 		a, b, ok := strings.Cut(r, ":")
 		if !ok {
 			b = a
 		}
-		first, _ := strconv.Atoi(a)
-		last, _ := strconv.Atoi(b)
-		for u := first; u <= last; u++ {
-			i := p.slotOf(u)
-			if i < 0 {
-				p.fail("VANISHED %d was never there", u)
-				return
-			}
-			p.slots = slices.Delete(p.slots, i, i+1)
-		}
+		first, _ := strconv.ParseUint(a, 10, 32)
+		last, _ := strconv.ParseUint(b, 10, 32)
+		set.AddRange(mail.UID(first), mail.UID(last))
 	}
+	return set
 }
 
 // slotOf is the index of the message with that UID, or of one that may have it: UIDs ascend.
