@@ -123,7 +123,7 @@ func (t *tx) addContent(u *upload, d *mail.Digest) error {
 	if err != nil {
 		return err
 	}
-	s, err := t.c.prep("INSERT INTO content(id, refs, size, crc, segment, offset) VALUES (?, 1, ?, ?, ?, ?)")
+	s, err := t.c.put(kindContent, id)
 	if err != nil {
 		return err
 	}
@@ -131,34 +131,33 @@ func (t *tx) addContent(u *upload, d *mail.Digest) error {
 	if u.seg != nil {
 		segment, offset = u.seg.no, u.start
 	}
-	if err := s.bind(id, u.size, int64(u.crc), segment, offset).run(); err != nil {
+	if err := s.bind(itemKey(kindContent, id), 1, u.size, int64(u.crc), segment, offset).run(); err != nil {
 		return err
 	}
-	if s, err = t.c.prep("INSERT INTO digest(id, envelope, keys) VALUES (?, ?, ?)"); err != nil {
+	if s, err = t.c.put(kindDigest, id); err != nil {
 		return err
 	}
 	t.buf = appendKeys(t.buf[:0], d, thread)
-	if err := s.bind(id).blob(2, d.Envelope).blob(3, t.buf).run(); err != nil {
+	if err := s.blob(3, d.Envelope).blob(4, t.buf).run(); err != nil {
 		return err
 	}
-	s, err = t.c.prep("INSERT INTO structure(id, header_size, parts, body, headers) VALUES (?, ?, ?, ?, ?)")
-	if err != nil {
+	if s, err = t.c.put(kindStructure, id); err != nil {
 		return err
 	}
-	s.bind(id, d.HeaderSize).blob(3, d.Parts).blob(4, d.BodyStructure).blob(5, d.Headers)
-	if err := s.run(); err != nil || u.seg != nil {
+	s.BindInt64(2, d.HeaderSize)
+	if err := s.blob(3, d.Parts).blob(4, d.BodyStructure).blob(5, d.Headers).run(); err != nil || u.seg != nil {
 		return err
 	}
-	if s, err = t.c.prep("INSERT INTO body(id, data) VALUES (?, ?)"); err != nil {
+	if s, err = t.c.put(kindBody, id); err != nil {
 		return err
 	}
-	return s.bind(id).blob(2, u.mem).run()
+	return s.blob(3, u.mem).run()
 }
 
 // threadKey is the key of a message id in table thread.
 func threadKey(id string) int64 {
 	h := sha256.Sum256([]byte(id))
-	return int64(binary.LittleEndian.Uint64(h[:]))
+	return int64(binary.LittleEndian.Uint64(h[:])) & keyMask
 }
 
 // threadIDs are the keys of the message ids that tie d to others, without doubles: references, then its own.
@@ -180,31 +179,48 @@ func threadIDs(d *mail.Digest) []int64 {
 func (t *tx) join(d *mail.Digest) (mail.ThreadID, error) {
 	ids := threadIDs(d)
 	var thread int64
-	for _, id := range ids {
+	was := make([]threadRow, len(ids))
+	for i, id := range ids {
 		var err error
-		if thread, err = t.c.one("SELECT thread FROM thread WHERE id = ?", id); err != nil {
+		if was[i], err = t.c.loadThread(id); err != nil {
 			return 0, err
 		}
-		if thread != 0 {
-			break
+		if thread == 0 {
+			thread = was[i].thread
 		}
 	}
 	if thread == 0 {
 		t.st.thread++
 		thread = int64(t.st.thread)
 	}
-	s, err := t.c.prep(`INSERT INTO thread(id, thread, uses) VALUES (?, ?, 1)
-		ON CONFLICT(id) DO UPDATE SET uses = uses + 1`)
-	if err != nil {
-		return 0, err
-	}
-	for _, id := range ids {
-		if err := s.bind(id, thread).run(); err != nil {
-			return 0, err
+	for i, id := range ids {
+		if was[i].uses == 0 {
+			was[i].thread = thread
 		}
-		if err := s.Reset(); err != nil {
+		was[i].uses++
+		if err := t.storeThread(id, was[i]); err != nil {
 			return 0, err
 		}
 	}
 	return mail.ThreadID(thread), nil
+}
+
+// threadRow is what is known of a message id: its thread, and how many contents name it.
+type threadRow struct{ thread, uses int64 }
+
+func (c *conn) loadThread(id int64) (threadRow, error) {
+	s, row, err := c.item(kindThread, id)
+	if err != nil || !row {
+		return threadRow{}, err
+	}
+	defer s.done()
+	return threadRow{s.ColumnInt64(0), s.ColumnInt64(1)}, nil
+}
+
+func (t *tx) storeThread(id int64, r threadRow) error {
+	s, err := t.c.put(kindThread, id)
+	if err != nil {
+		return err
+	}
+	return s.bind(itemKey(kindThread, id), r.thread, r.uses).run()
 }

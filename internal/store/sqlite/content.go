@@ -11,26 +11,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// location is where the octets of a content are: a row of table content.
+// location is where the octets of a content are: an item of kindContent.
 type location struct {
 	size    int64
 	crc     uint32
-	segment int64 // 0: in table body
+	segment int64 // 0: in the item of kindBody
 	offset  int64
 }
 
 // locate is where a content is, false if it is gone.
 func (c *conn) locate(id mail.ContentID) (location, bool, error) {
-	s, err := c.prep("SELECT size, crc, segment, offset FROM content WHERE id = ?")
-	if err != nil {
-		return location{}, false, err
-	}
-	defer s.done()
-	row, err := s.bind(int64(id)).first()
+	s, row, err := c.item(kindContent, int64(id))
 	if err != nil || !row {
 		return location{}, false, err
 	}
-	return location{s.ColumnInt64(0), uint32(s.ColumnInt64(1)), s.ColumnInt64(2), s.ColumnInt64(3)}, true, nil
+	defer s.done()
+	return location{s.ColumnInt64(1), uint32(s.ColumnInt64(2)), s.ColumnInt64(3), s.ColumnInt64(4)}, true, nil
 }
 
 func contentItem(id mail.ContentID) string { return "content " + strconv.FormatUint(uint64(id), 10) }
@@ -87,19 +83,15 @@ func (a *account) missing(ctx context.Context, id mail.ContentID) error {
 
 // loadBody is a content that is inline.
 func (c *conn) loadBody(id mail.ContentID, size int64) (*inMemory, error) {
-	s, err := c.prep("SELECT data FROM body WHERE id = ?")
+	s, row, err := c.item(kindBody, int64(id))
 	if err != nil {
 		return nil, err
 	}
 	defer s.done()
-	row, err := s.bind(int64(id)).first()
-	if err != nil {
-		return nil, err
-	}
-	if !row || int64(s.ColumnLen(0)) != size {
+	if !row || int64(s.ColumnLen(1)) != size {
 		return nil, corrupt(contentItem(id), "its body is missing or has another size")
 	}
-	return &inMemory{append([]byte(nil), s.bytes(0)...)}, nil
+	return &inMemory{append([]byte(nil), s.bytes(1)...)}, nil
 }
 
 // inMemory is a Content that was read as a whole.

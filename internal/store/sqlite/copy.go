@@ -166,7 +166,7 @@ func (t *tx) translate(entries []entry, src, dst *box) error {
 
 // refer counts one more reference to each content. Neighbours go in one statement.
 func (t *tx) refer(entries []entry) error {
-	s, err := t.c.prep("UPDATE content SET refs = refs + 1 WHERE id BETWEEN ? AND ?")
+	s, err := t.c.prep("UPDATE item SET n = n + 1 WHERE id BETWEEN ? AND ?")
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,8 @@ func (t *tx) refer(entries []entry) error {
 		for j < len(entries) && entries[j].content == entries[j-1].content+1 {
 			j++
 		}
-		if err := s.bind(int64(entries[i].content), int64(entries[j-1].content)).run(); err != nil {
+		first, last := int64(entries[i].content), int64(entries[j-1].content)
+		if err := s.bind(itemKey(kindContent, first), itemKey(kindContent, last)).run(); err != nil {
 			return err
 		}
 		if err := s.Reset(); err != nil {

@@ -9,10 +9,10 @@ import (
 // The queries of Digests by what is wanted: a run of ids in one go. Each has the columns id, header_size, envelope,
 // keys, parts, body, headers, with NULL for what its tables lack.
 const (
-	digestRun    = "SELECT id, 0, envelope, keys, NULL, NULL, NULL FROM digest WHERE id BETWEEN ? AND ?"
-	structureRun = "SELECT id, header_size, NULL, NULL, parts, body, headers FROM structure WHERE id BETWEEN ? AND ?"
-	bothRun      = `SELECT d.id, s.header_size, d.envelope, d.keys, s.parts, s.body, s.headers
-		FROM digest d JOIN structure s ON s.id = d.id WHERE d.id BETWEEN ? AND ?`
+	digestRun    = "SELECT id, 0, x, y, NULL, NULL, NULL FROM item WHERE id BETWEEN ? AND ?"
+	structureRun = "SELECT id, n, NULL, NULL, x, y, z FROM item WHERE id BETWEEN ? AND ?"
+	bothRun      = `SELECT d.id, s.n, d.x, d.y, s.x, s.y, s.z
+		FROM item d CROSS JOIN item s ON s.id = d.id + (1 << 56) WHERE d.id BETWEEN ? AND ?` // kindDigest is before kindStructure
 )
 
 // digestGap is how many unwanted rows are passed over rather than looking for the next one anew.
@@ -48,32 +48,33 @@ type digestReader struct {
 	texts arena
 }
 
-func (r *digestReader) query() string {
+func (r *digestReader) query() (query string, kind int64) {
 	const digest, structure = mail.ColEnvelope | mail.ColKeys, mail.ColBodyStructure | mail.ColParts | mail.ColHeaders
 	switch {
 	case r.want&structure == 0:
-		return digestRun
+		return digestRun, kindDigest
 	case r.want&digest == 0:
-		return structureRun
+		return structureRun, kindStructure
 	}
-	return bothRun
+	return bothRun, kindDigest
 }
 
 // run yields the contents ids, which ascend with small gaps; base is the index of the first.
 func (r *digestReader) run(c *conn, ids []mail.ContentID, base int) error {
-	s, err := c.prep(r.query())
+	query, kind := r.query()
+	s, err := c.prep(query)
 	if err != nil {
 		return err
 	}
 	defer s.done()
-	s.bind(int64(ids[0]), int64(ids[len(ids)-1]))
+	s.bind(itemKey(kind, int64(ids[0])), itemKey(kind, int64(ids[len(ids)-1])))
 	i := 0
 	for {
 		row, err := s.Step()
 		if err != nil || !row {
 			return err
 		}
-		id := mail.ContentID(s.ColumnInt64(0))
+		id := mail.ContentID(s.ColumnInt64(0) & keyMask)
 		for i < len(ids) && ids[i] < id {
 			i++
 		}

@@ -120,22 +120,22 @@ func diskFull(t *testing.T, dir string) {
 func TestDamage(t *testing.T) {
 	ctx := context.Background()
 	for name, c := range map[string]struct{ sql, want string }{
-		"page":      {"UPDATE page SET data = x'01'", "damaged page"},
-		"fixed":     {"UPDATE fixed SET data = zeroblob(200)", "damaged fixed page"},
-		"keys":      {"UPDATE digest SET keys = x'63'", "damaged keys"},
-		"envelope":  {"UPDATE digest SET envelope = x'28'", "another envelope"},
-		"structure": {"DELETE FROM structure", "digest is missing"},
-		"body":      {"UPDATE body SET data = zeroblob(length(data))", "checksum"},
-		"no body":   {"DELETE FROM body", "body is missing"},
-		"content":   {"DELETE FROM content WHERE id = 1", "content 1 is missing"},
-		"refs":      {"UPDATE content SET refs = 2 WHERE id = 1", "has 2 references, found 1"},
+		"page":      {"UPDATE item SET x = x'01' WHERE id >> 56 = 1", "damaged page"},
+		"fixed":     {"UPDATE item SET x = zeroblob(200) WHERE id >> 56 = 2", "damaged fixed page"},
+		"keys":      {"UPDATE item SET y = x'63' WHERE id >> 56 = 4", "damaged keys"},
+		"envelope":  {"UPDATE item SET x = x'28' WHERE id >> 56 = 4", "another envelope"},
+		"structure": {"DELETE FROM item WHERE id >> 56 = 5", "digest is missing"},
+		"body":      {"UPDATE item SET x = zeroblob(length(x)) WHERE id >> 56 = 7", "checksum"},
+		"no body":   {"DELETE FROM item WHERE id >> 56 = 7", "body is missing"},
+		"content":   {"DELETE FROM item WHERE id = 3 << 56 | 1", "content 1 is missing"},
+		"refs":      {"UPDATE item SET n = 2 WHERE id = 3 << 56 | 1", "has 2 references, found 1"},
 		"unseen":    {"UPDATE mailbox SET unseen = unseen + 1", "unseen is"},
 		"quota":     {"SELECT 1", "quota use"},
 		"uidnext":   {"UPDATE mailbox SET uidnext = 1", "UIDNEXT"},
 		"modseq":    {"UPDATE account SET modseq = 1", "over the account's"},
-		"thread":    {"DELETE FROM thread", "unknown"},
-		"segment":   {"UPDATE content SET segment = 9 WHERE segment > 0", "segment is missing"},
-		"record":    {"UPDATE content SET crc = 0 WHERE segment > 0", "another head"},
+		"thread":    {"DELETE FROM item WHERE id >> 56 = 6", "unknown"},
+		"segment":   {"UPDATE item SET z = 9 WHERE id >> 56 = 3 AND z > 0", "segment is missing"},
+		"record":    {"UPDATE item SET y = 0 WHERE id >> 56 = 3 AND z > 0", "another head"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := openTest(t, t.TempDir(), Options{InlineLimit: 1000})

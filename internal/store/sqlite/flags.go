@@ -131,12 +131,12 @@ func (t *tx) pages(mailbox mail.MailboxID, uids mail.UIDSet, f func() error) err
 
 // nextPage reads the first page from no on into t.marks.
 func (t *tx) nextPage(mailbox mail.MailboxID, no int64) (bool, error) {
-	s, err := t.c.prep("SELECT id, data FROM page WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1")
+	s, err := t.c.prep("SELECT id, x FROM item WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1")
 	if err != nil {
 		return false, err
 	}
 	defer s.done()
-	row, err := s.bind(pageKey(mailbox, no), pageKey(mailbox, 1<<24-1)).first()
+	row, err := s.bind(itemKey(kindPage, pageKey(mailbox, no)), itemKey(kindPage, pageKey(mailbox, 1<<24-1))).first()
 	if err != nil || !row {
 		return false, err
 	}

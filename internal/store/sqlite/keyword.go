@@ -99,12 +99,12 @@ func places(keywords []mail.Flag) int {
 
 // usedFlags is every bit that a message of the mailbox has. It leaves t.marks alone.
 func (t *tx) usedFlags(mailbox mail.MailboxID) (mail.FlagSet, error) {
-	s, err := t.c.prep("SELECT id, data FROM page WHERE id BETWEEN ? AND ?")
+	s, err := t.c.prep("SELECT id, x FROM item WHERE id BETWEEN ? AND ?")
 	if err != nil {
 		return 0, err
 	}
 	defer s.done()
-	s.bind(pageKey(mailbox, 0), pageKey(mailbox, 1<<24-1))
+	s.bind(itemKey(kindPage, pageKey(mailbox, 0)), itemKey(kindPage, pageKey(mailbox, 1<<24-1)))
 	var used mail.FlagSet
 	var m marks
 	for {

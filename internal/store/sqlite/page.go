@@ -7,7 +7,7 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// marks is what changes of the messages of a page: table page. Reused from page to page.
+// marks is what changes of the messages of a page: items of kindPage. Reused from page to page.
 type marks struct {
 	no    int64
 	uids  []mail.UID
@@ -15,7 +15,7 @@ type marks struct {
 	mods  []mail.ModSeq
 }
 
-// fixed is what never changes of the messages of a page: table fixed. It may hold messages that were expunged.
+// fixed is what never changes of the messages of a page: items of kindFixed. It may hold messages that were expunged.
 type fixed struct {
 	uids     []mail.UID
 	contents []mail.ContentID
@@ -24,10 +24,11 @@ type fixed struct {
 	saved    []int64
 }
 
-// pageKey is the key of a page in the tables page and fixed: the pages of a mailbox are neighbours.
+// pageKey is the key of a page among the items of kindPage and of kindFixed: the pages of a mailbox are neighbours.
 func pageKey(mailbox mail.MailboxID, no int64) int64 { return int64(mailbox)<<24 | no }
 
 func pageItem(key int64) string {
+	key &= keyMask
 	return "page " + strconv.FormatInt(key>>24, 10) + "/" + strconv.FormatInt(key&(1<<24-1), 10)
 }
 
@@ -133,37 +134,29 @@ type entry struct {
 
 // loadMarks reads a page into m; a page without a row is empty.
 func (c *conn) loadMarks(key int64, m *marks) error {
-	s, err := c.prep("SELECT data FROM page WHERE id = ?")
+	s, row, err := c.item(kindPage, key)
 	if err != nil {
 		return err
 	}
 	defer s.done()
-	row, err := s.bind(key).first()
-	if err != nil {
-		return err
-	}
 	if !row {
 		m.no = key & (1<<24 - 1)
 		m.resize(0)
 		return nil
 	}
-	return m.decode(key, s.bytes(0))
+	return m.decode(key, s.bytes(1))
 }
 
 // loadFixed reads the fixed columns of a page into f; a page without a row is empty.
 func (c *conn) loadFixed(key int64, f *fixed) error {
-	s, err := c.prep("SELECT data FROM fixed WHERE id = ?")
+	s, row, err := c.item(kindFixed, key)
 	if err != nil {
 		return err
 	}
 	defer s.done()
-	row, err := s.bind(key).first()
-	if err != nil {
-		return err
-	}
 	if !row {
 		f.resize(0)
 		return nil
 	}
-	return f.decode(key, s.bytes(0))
+	return f.decode(key, s.bytes(1))
 }

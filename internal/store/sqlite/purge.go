@@ -139,11 +139,11 @@ func (t *tx) forget(p *purging, r *forgotten) error {
 
 // drop counts one reference less to a content, which goes with the last one.
 func (t *tx) drop(p *purging, id mail.ContentID) error {
-	s, err := t.c.prep("UPDATE content SET refs = refs - 1 WHERE id = ? RETURNING refs, size")
+	s, err := t.c.prep("UPDATE item SET n = n - 1 WHERE id = ? RETURNING n, x")
 	if err != nil {
 		return err
 	}
-	row, err := s.bind(int64(id)).first()
+	row, err := s.bind(itemKey(kindContent, int64(id))).first()
 	refs, size := s.ColumnInt64(0), s.ColumnInt64(1)
 	s.done()
 	if err != nil || !row || refs > 0 {
@@ -154,16 +154,15 @@ func (t *tx) drop(p *purging, id mail.ContentID) error {
 	if err := t.unjoin(id); err != nil {
 		return err
 	}
-	for _, q := range [...]string{
-		"DELETE FROM content WHERE id = ?", "DELETE FROM digest WHERE id = ?",
-		"DELETE FROM structure WHERE id = ?", "DELETE FROM body WHERE id = ?",
-	} {
-		if err := t.c.run(q, int64(id)); err != nil {
+	for _, kind := range [...]int64{kindContent, kindDigest, kindStructure, kindBody} {
+		if err := t.c.run(deleteItem, itemKey(kind, int64(id))); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+const deleteItem = "DELETE FROM item WHERE id = ?"
 
 // run runs a statement without rows.
 func (c *conn) run(query string, args ...int64) error {
@@ -184,10 +183,16 @@ func (t *tx) unjoin(id mail.ContentID) error {
 		return err
 	}
 	for _, k := range threadIDs(d) {
-		if err := t.c.run("UPDATE thread SET uses = uses - 1 WHERE id = ?", k); err != nil {
+		r, err := t.c.loadThread(k)
+		if err != nil {
 			return err
 		}
-		if err := t.c.run("DELETE FROM thread WHERE id = ? AND uses <= 0", k); err != nil {
+		if r.uses--; r.uses > 0 {
+			err = t.storeThread(k, r)
+		} else {
+			err = t.c.run(deleteItem, itemKey(kindThread, k))
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -196,17 +201,13 @@ func (t *tx) unjoin(id mail.ContentID) error {
 
 // loadKeys is the keys of a content.
 func (c *conn) loadKeys(id mail.ContentID) (*mail.Digest, error) {
-	s, err := c.prep("SELECT keys FROM digest WHERE id = ?")
+	s, row, err := c.item(kindDigest, int64(id))
 	if err != nil {
 		return nil, err
 	}
 	defer s.done()
-	row, err := s.bind(int64(id)).first()
-	if err != nil {
-		return nil, err
-	}
 	d := &mail.Digest{}
-	if !row || !readKeys(string(s.bytes(0)), d) {
+	if !row || !readKeys(string(s.bytes(2)), d) {
 		return nil, corrupt(contentItem(id), "damaged keys")
 	}
 	return d, nil
@@ -215,12 +216,13 @@ func (c *conn) loadKeys(id mail.ContentID) (*mail.Digest, error) {
 // purgePages deletes pages without messages and marks, and deleted mailboxes of which nothing is left.
 func (t *tx) purgePages(before int64) error {
 	for _, q := range [...]string{
-		// a snapshot older than the emptying of a page must not be brought up to date without it
-		`UPDATE mailbox SET shrunk = max(shrunk, e.highest) FROM (SELECT id >> 24 AS box, max(highest) AS highest FROM page
-			WHERE substr(data, 2, 32) = zeroblob(32) GROUP BY box) AS e WHERE mailbox.id = e.box`,
-		"DELETE FROM page WHERE substr(data, 2, 32) = zeroblob(32)",
-		`DELETE FROM fixed WHERE id NOT IN (SELECT id FROM page)
-			AND id NOT IN (SELECT mailbox << 24 | no FROM expunged)`,
+		// kindPage is 1, kindFixed 2; a snapshot older than the emptying of a page must not be brought up to date without it
+		`UPDATE mailbox SET shrunk = max(shrunk, e.highest) FROM (SELECT id >> 24 & 0xffffffff AS box, max(n) AS highest FROM item
+			WHERE id >= 1 << 56 AND id < 2 << 56 AND substr(x, 2, 32) = zeroblob(32) GROUP BY box) AS e WHERE mailbox.id = e.box`,
+		"DELETE FROM item WHERE id >= 1 << 56 AND id < 2 << 56 AND substr(x, 2, 32) = zeroblob(32)",
+		`DELETE FROM item WHERE id >= 2 << 56 AND id < 3 << 56
+			AND id NOT IN (SELECT id + (1 << 56) FROM item WHERE id >= 1 << 56 AND id < 2 << 56)
+			AND id NOT IN (SELECT (mailbox << 24 | no) + (2 << 56) FROM expunged)`,
 	} {
 		if err := t.c.run(q); err != nil {
 			return err
@@ -275,7 +277,7 @@ type extent struct{ start, end int64 }
 
 // live are the records of a segment that are referred to, ascending, heads included.
 func (c *conn) live(segment int64) ([]extent, error) {
-	s, err := c.prep("SELECT offset, size FROM content WHERE segment = ? ORDER BY offset")
+	s, err := c.prep("SELECT w, x FROM item WHERE id >= 3 << 56 AND id < 4 << 56 AND z = ? ORDER BY w")
 	if err != nil {
 		return nil, err
 	}

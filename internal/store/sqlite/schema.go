@@ -17,13 +17,7 @@ CREATE TABLE mailbox(id INTEGER PRIMARY KEY, name TEXT, uidvalidity INTEGER, uid
 	messages INTEGER, unseen INTEGER, deleted INTEGER, size INTEGER, keywords TEXT, uses TEXT,
 	forgotten INTEGER, shrunk INTEGER, gone INTEGER);
 CREATE TABLE subscription(name TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE page(id INTEGER PRIMARY KEY, highest INTEGER, data BLOB);
-CREATE TABLE fixed(id INTEGER PRIMARY KEY, data BLOB);
-CREATE TABLE content(id INTEGER PRIMARY KEY, refs INTEGER, size INTEGER, crc INTEGER, segment INTEGER, offset INTEGER);
-CREATE TABLE digest(id INTEGER PRIMARY KEY, envelope BLOB, keys BLOB);
-CREATE TABLE structure(id INTEGER PRIMARY KEY, header_size INTEGER, parts BLOB, body BLOB, headers BLOB);
-CREATE TABLE body(id INTEGER PRIMARY KEY, data BLOB);
-CREATE TABLE thread(id INTEGER PRIMARY KEY, thread INTEGER, uses INTEGER);
+CREATE TABLE item(id INTEGER PRIMARY KEY, n, x, y, z, w);
 CREATE TABLE expunged(mailbox INTEGER, modseq INTEGER, no INTEGER, time INTEGER, data BLOB,
 	PRIMARY KEY(mailbox, modseq, no)) WITHOUT ROWID;
 PRAGMA user_version = 1;

@@ -184,12 +184,12 @@ func pageNo(p *mail.Page) int64 { return int64(p.UIDs[0] / mail.PageSize) }
 
 // loadPages merges the pages that changed since then into old.
 func (c *conn) loadPages(mailbox mail.MailboxID, old []*mail.Page, since mail.ModSeq) ([]*mail.Page, error) {
-	s, err := c.prep("SELECT id, data FROM page WHERE id BETWEEN ? AND ? AND highest > ?")
+	s, err := c.prep("SELECT id, x FROM item WHERE id BETWEEN ? AND ? AND n > ?")
 	if err != nil {
 		return nil, err
 	}
 	defer s.done()
-	s.bind(pageKey(mailbox, 0), pageKey(mailbox, 1<<24-1), int64(since))
+	s.bind(itemKey(kindPage, pageKey(mailbox, 0)), itemKey(kindPage, pageKey(mailbox, 1<<24-1)), int64(since))
 	out := make([]*mail.Page, 0, len(old)+1)
 	var m marks
 	var fix fixed

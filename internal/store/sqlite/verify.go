@@ -117,7 +117,7 @@ type counted struct {
 // pages counts the mailboxes anew from their pages, and compares.
 func (v *verifier) pages() error {
 	found := make(map[mail.MailboxID]*counted)
-	err := v.c.each("SELECT id, highest, data FROM page", func(s stmt) error {
+	err := v.c.each("SELECT id & 0xffffffffffffff, n, x FROM item WHERE id >= 1 << 56 AND id < 2 << 56", func(s stmt) error {
 		key := s.ColumnInt64(0)
 		id := mail.MailboxID(key >> 24)
 		b := v.boxes[id]
@@ -261,7 +261,7 @@ func (v *verifier) expunges() error {
 
 // references compares the contents with the references to them.
 func (v *verifier) references() error {
-	err := v.c.each("SELECT id, refs, size FROM content ORDER BY id", func(s stmt) error {
+	err := v.c.each("SELECT id & 0xffffffffffffff, n, x FROM item WHERE id >= 3 << 56 AND id < 4 << 56 ORDER BY id", func(s stmt) error {
 		id, refs, size := mail.ContentID(s.ColumnInt64(0)), s.ColumnInt64(1), s.ColumnInt64(2)
 		v.contents = append(v.contents, id)
 		if found := v.refs[id]; found != refs {
@@ -294,7 +294,7 @@ func (v *verifier) threadUses() error {
 			v.threads[k]++
 		}
 	}
-	err := v.c.each("SELECT id, uses FROM thread", func(s stmt) error {
+	err := v.c.each("SELECT id & 0xffffffffffffff, x FROM item WHERE id >= 6 << 56 AND id < 7 << 56", func(s stmt) error {
 		k := s.ColumnInt64(0)
 		if uses, found := s.ColumnInt64(1), v.threads[k]; uses != found {
 			v.problem(nil, 0, "message id %x is used %d times, found %d", uint64(k), uses, found)

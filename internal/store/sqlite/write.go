@@ -389,19 +389,20 @@ func (t *tx) storeState() error {
 // storePage writes the page in t.marks. The highest ModSeq is that of the change: an expunge counts too.
 func (t *tx) storePage(mailbox mail.MailboxID, highest mail.ModSeq) error {
 	t.buf = t.marks.encode(t.buf[:0])
-	s, err := t.c.prep("INSERT OR REPLACE INTO page(id, highest, data) VALUES (?, ?, ?)")
+	key := pageKey(mailbox, t.marks.no)
+	s, err := t.c.put(kindPage, key)
 	if err != nil {
 		return err
 	}
-	return s.bind(pageKey(mailbox, t.marks.no), int64(highest)).blob(3, t.buf).run()
+	return s.bind(itemKey(kindPage, key), int64(highest)).blob(3, t.buf).run()
 }
 
 // storeFixed writes the fixed page of that number in t.fixed.
 func (t *tx) storeFixed(mailbox mail.MailboxID, no int64) error {
 	t.buf = t.fixed.encode(t.buf[:0])
-	s, err := t.c.prep("INSERT OR REPLACE INTO fixed(id, data) VALUES (?, ?)")
+	s, err := t.c.put(kindFixed, pageKey(mailbox, no))
 	if err != nil {
 		return err
 	}
-	return s.bind(pageKey(mailbox, no)).blob(2, t.buf).run()
+	return s.blob(3, t.buf).run()
 }
