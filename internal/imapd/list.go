@@ -80,6 +80,9 @@ func (s *session) list(ctx context.Context, c *imap.List) error {
 		l.match = append(l.match, newMatcher(c.Reference, p))
 	}
 	for i := range l.entries {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := l.entry(i); err != nil {
 			return err
 		}

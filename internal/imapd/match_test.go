@@ -60,6 +60,8 @@ func TestMatchAgainstNaive(t *testing.T) {
 	}
 	for range 20000 {
 		p, name := random("ab/*%%*", 9), random("aab/", 9)
+		long := strings.Repeat("c", r.IntN(2)*(55+r.IntN(12))) // over the end of a word of states, or not
+		p, name = long+p, long+name
 		if got, want := newMatcher("", p).match(name), naive(p, name); got != want {
 			t.Fatalf("%q and %q: got %v", p, name, got)
 		}

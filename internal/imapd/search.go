@@ -175,7 +175,8 @@ func decodeTexts(k *imap.SearchKey, charset string) bool {
 			return false
 		}
 	}
-	if k.Text == "" || charset == "" || charset == "UTF-8" || charset == "US-ASCII" {
+	named := k.Op == imap.SearchKeyword || k.Op == imap.SearchEmailID || k.Op == imap.SearchThreadID // no text
+	if k.Text == "" || named || charset == "" || charset == "UTF-8" || charset == "US-ASCII" {
 		return true
 	}
 	enc, ok := message.Charset(charset)
