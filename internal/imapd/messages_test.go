@@ -300,6 +300,16 @@ func TestFetchExpunged(t *testing.T) {
 	}
 }
 
+// RFC 9051 section 6.4.7: a NO would say that nothing was copied.
+func TestCopyOfExpunged(t *testing.T) {
+	m := newMessagesTest(t, []string{"a: 1\r\n\r\n", "a: 2\r\n\r\n", "a: 3\r\n\r\n"})
+	target, err := m.acct.CreateMailbox(context.Background(), "Target", nil)
+	m.check(err)
+	m.expungeElsewhere(2)
+	m.expect("COPY 1:3 Target", "")
+	m.code(fmt.Sprintf("[COPYUID %d 1,3 1:2]", target.UIDValidity))
+}
+
 // A literal cannot hold NUL, a literal8 can. RFC 9051 section 9 (CHAR8), RFC 3516 section 4.3.
 func TestFetchNUL(t *testing.T) {
 	m := newMessagesTest(t, []string{"Subject: a\x00b\r\n\r\nc\x00d"})
