@@ -29,12 +29,20 @@ type worker struct {
 	limit   int // connections
 }
 
+// deliveryHandles is how many accounts LMTP keeps open: a delivery seldom comes to an account that just had one, and
+// SQLite looks through all open databases whenever it opens another one.
+const deliveryHandles = 64
+
 // newWorker opens what a service needs. name is used if the master names none.
 func (p *program) newWorker(name string, limit func(*config.Config) int) (*worker, error) {
+	handles := 0
+	if name == "lmtp" {
+		handles = deliveryHandles
+	}
 	if n := p.getenv("CYRUS_SERVICE"); n != "" {
 		name = n
 	}
-	b, err := p.openWith(0)
+	b, err := p.openWith(handles)
 	if err != nil {
 		return nil, err
 	}

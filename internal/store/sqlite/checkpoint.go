@@ -9,7 +9,7 @@ const (
 	longLog = 1 << 20
 	// idleLog is the length of the log in octets that a closed account may keep: the next opening reads it as a
 	// whole.
-	idleLog = 128 << 10
+	idleLog = 256 << 10
 )
 
 // kickLong has the janitor look at an account with a long log.
