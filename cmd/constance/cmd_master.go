@@ -122,7 +122,7 @@ func (f *masterFlags) serve(ctx context.Context) error {
 	}
 	conf.Log, conf.Backlog, conf.TOS = log, f.backlog, opts.TOS()
 	conf.BindErrorsFatal = opts.Switch("master_bind_errors_fatal")
-	conf.Load = func(context.Context) (master.Config, error) { return f.load(log) }
+	conf.Load = func(_ context.Context, log *slog.Logger) (master.Config, error) { return f.load(log) }
 	if conf.Credential, err = credential(opts, log); err != nil {
 		return err
 	}

@@ -189,7 +189,7 @@ func lockData(dir string) (*os.File, error) {
 func (s *server) run(ctx context.Context, conf *config.Config) error {
 	mc := s.masterConfig(conf)
 	mc.Log, mc.Output, mc.BindErrorsFatal = s.log, os.Stderr, true
-	mc.Load = func(context.Context) (master.Config, error) {
+	mc.Load = func(context.Context, *slog.Logger) (master.Config, error) {
 		c, err := s.load()
 		if err != nil {
 			return master.Config{}, err

@@ -62,8 +62,9 @@ type Config struct {
 	Log             *slog.Logger        // nil = nothing is logged
 
 	// Load gives the configuration anew at SIGHUP; only Services, Events, Grace and Stuck of it matter. If it fails, nothing
-	// changes. nil: the same again, which replaces the workers.
-	Load func(context.Context) (Config, error)
+	// changes. nil: the same again, which replaces the workers. What it has to say goes to the logger that it is given,
+	// which never blocks: Config.Log may, and would hold up the reload and the end.
+	Load func(context.Context, *slog.Logger) (Config, error)
 	// Ready is called once, when all listeners are open and the first workers are being started. May be nil.
 	Ready func()
 	// Signals is used instead of the process's own signals if not nil.

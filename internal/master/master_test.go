@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -231,7 +232,7 @@ func TestP18_BadReload(t *testing.T) {
 	s.Prefork = 1
 	bad := errors.New("cyrus.conf:3:1: missing brace")
 	var r *test
-	r = start(t, Config{Services: []Service{s}, Load: func(ctxt) (Config, error) { return Config{}, bad }})
+	r = start(t, Config{Services: []Service{s}, Load: func(ctxt, *slog.Logger) (Config, error) { return Config{}, bad }})
 	r.eventually("one", func() bool { return len(pidsOf(r.service(0))) == 1 })
 	before := pidsOf(r.service(0))
 	r.signals <- syscall.SIGHUP
@@ -254,7 +255,7 @@ func TestP20_Reload(t *testing.T) {
 		}
 		return list
 	}
-	r := start(t, Config{Services: make("a", "b"), Load: func(ctxt) (Config, error) {
+	r := start(t, Config{Services: make("a", "b"), Load: func(ctxt, *slog.Logger) (Config, error) {
 		return Config{Services: make("b", "c"), Grace: 5 * time.Second}, nil
 	}})
 	a, b := r.greeted(r.dial("unix:"+dir+"/a")), r.greeted(r.dial("unix:"+dir+"/b"))

@@ -180,7 +180,7 @@ func (m *Master) load(ctx context.Context) {
 		var p *plan
 		fresh, err := conf, error(nil)
 		if conf.Load != nil {
-			fresh, err = conf.Load(ctx)
+			fresh, err = conf.Load(ctx, m.log)
 		}
 		fresh.setDefaults()
 		if err == nil {
