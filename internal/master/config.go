@@ -1,7 +1,7 @@
-// Package master runs worker processes: it listens, starts workers when they are wanted, knows which are ready by what they
-// say and what the kernel says, replaces those that end, and ends them all. It never accepts a connection and knows
-// nothing of mail. What to do is decided by package roster; this package does it and turns what happens outside into
-// events for it.
+// Package master runs worker processes: it listens, starts workers when they are wanted, knows which are ready by
+// what they say and what the kernel says, replaces those that end, and ends them all. It never accepts a connection
+// and knows nothing of mail. What to do is decided by package roster; this package does it and turns what happens
+// outside into events for it.
 //
 // One goroutine owns all state and runs the loop in loop.go. Every source of events has its own bounded place in the
 // inbox and gets a bounded share of each round, so that none can starve another, and every stage of a round is timed.
@@ -61,9 +61,9 @@ type Config struct {
 	Output          *os.File            // standard output and error of the children; nil = /dev/null
 	Log             *slog.Logger        // nil = nothing is logged
 
-	// Load gives the configuration anew at SIGHUP; only Services, Events, Grace and Stuck of it matter. If it fails, nothing
-	// changes. nil: the same again, which replaces the workers. What it has to say goes to the logger that it is given,
-	// which never blocks: Config.Log may, and would hold up the reload and the end.
+	// Load gives the configuration anew at SIGHUP; only Services, Events, Grace and Stuck of it matter. If it fails,
+	// nothing changes. nil: the same again, which replaces the workers. What it has to say goes to the logger that it
+	// is given, which never blocks: Config.Log may, and would hold up the reload and the end.
 	Load func(context.Context, *slog.Logger) (Config, error)
 	// Ready is called once, when all listeners are open and the first workers are being started. May be nil.
 	Ready func()

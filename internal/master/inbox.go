@@ -66,5 +66,6 @@ func take[T any](b *inbox, q *[]T, to []T) []T {
 func (b *inbox) more() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.life)+len(b.listen)+len(b.probe)+len(b.talk) > 0 || b.hangup || b.stop != nil || b.stacks || b.plan != nil
+	return len(b.life)+len(b.listen)+len(b.probe)+len(b.talk) > 0 || b.hangup || b.stop != nil ||
+		b.stacks || b.plan != nil
 }

@@ -69,12 +69,13 @@ func lemming(mode string) int {
 
 // worker serves many connections: it greets with its process id and obeys one word for each line.
 func worker(limit int) int {
-	return service.ExitCode(service.Run(context.Background(), service.Options{Limit: limit}, func(ctx context.Context, c net.Conn) {
-		stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
-		defer stop()
-		fmt.Fprintf(c, "%d\n", os.Getpid())
-		io.Copy(c, c)
-	}))
+	return service.ExitCode(service.Run(context.Background(), service.Options{Limit: limit},
+		func(ctx context.Context, c net.Conn) {
+			stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Unix(1, 0)) })
+			defer stop()
+			fmt.Fprintf(c, "%d\n", os.Getpid())
+			io.Copy(c, c)
+		}))
 }
 
 // single serves one connection at a time, as Cyrus's services do.

@@ -295,7 +295,8 @@ func (m *Master) start(a roster.Action) {
 		if i.svc.Daemon {
 			k.kind = "DAEMON"
 		}
-		o.path, o.argv, o.env, o.maxFDs = path(i.svc.Path, i.svc.Argv), i.svc.Argv, serviceEnv(i.svc, i.id), i.svc.MaxFDs
+		o.path, o.argv = path(i.svc.Path, i.svc.Argv), i.svc.Argv
+		o.env, o.maxFDs = serviceEnv(i.svc, i.id), i.svc.MaxFDs
 		if o.sock = i.sock; o.sock != nil {
 			o.sock.refs++
 			// Workers of ours make the socket non-blocking, and a program in C may spin on such a one; so the flag is
@@ -323,8 +324,8 @@ func (m *Master) logExit(kind, name, path string, pid int, begun time.Time, stat
 	}
 	if m.log.Enabled(context.Background(), level) {
 		name, _, _ := strings.Cut(name, "/")
-		m.log.Log(context.Background(), level, fmt.Sprintf("process type:%s name:%s path:%s age:%.3fs pid:%d %s", kind, name,
-			path, time.Since(begun).Seconds(), pid, describe(status)))
+		m.log.Log(context.Background(), level, fmt.Sprintf("process type:%s name:%s path:%s age:%.3fs pid:%d %s", kind,
+			name, path, time.Since(begun).Seconds(), pid, describe(status)))
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 // cannot lock two files of one name.
 type PIDFile struct{ f *os.File }
 
-// OpenPIDFile takes the exclusive lock and writes the process id. A symbolic link is refused; so is a file that another master
-// holds, which stays as it is. The error is an *Error with exit code 71.
+// OpenPIDFile takes the exclusive lock and writes the process id. A symbolic link is refused; so is a file that
+// another master holds, which stays as it is. The error is an *Error with exit code 71.
 func OpenPIDFile(path string) (*PIDFile, error) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
 	if err != nil {

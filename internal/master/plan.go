@@ -57,8 +57,8 @@ func (s *spec) socketKey() string {
 	return s.at.key()
 }
 
-// adopt puts a plan in force: all of it, or at a reload nothing. At the start an address that cannot be had is logged and
-// left out, unless Config.BindErrorsFatal; a reload that still cannot have it is none the worse.
+// adopt puts a plan in force: all of it, or at a reload nothing. At the start an address that cannot be had is logged
+// and left out, unless Config.BindErrorsFatal; a reload that still cannot have it is none the worse.
 func (m *Master) adopt(p *plan, start bool) error {
 	opened := map[string]*socket{}
 	failed := map[string]bool{}
@@ -93,7 +93,8 @@ func (m *Master) adopt(p *plan, start bool) error {
 
 // reconfigure tells roster, and connects its instances with sockets and programs.
 func (m *Master) reconfigure(p *plan) {
-	m.conf.Services, m.conf.Events, m.conf.Grace, m.conf.Stuck = p.conf.Services, p.conf.Events, p.conf.Grace, p.conf.Stuck
+	m.conf.Services, m.conf.Events = p.conf.Services, p.conf.Events
+	m.conf.Grace, m.conf.Stuck = p.conf.Grace, p.conf.Stuck
 	cc := &roster.Config{Grace: p.conf.Grace, Stuck: p.conf.Stuck}
 	made := map[string]*instance{}
 	ids := map[string]int{}

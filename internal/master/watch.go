@@ -61,8 +61,8 @@ func (w *watcher) child(id roster.ChildID, pidfd int) error {
 	return unix.EpollCtl(w.ep, unix.EPOLL_CTL_ADD, pidfd, tagged(tagChild, uint64(id)))
 }
 
-// listener reports once that a connection waits. A socket that two instances share (while one takes over from the other)
-// belongs to the one that asked last.
+// listener reports once that a connection waits. A socket that two instances share (while one takes over from the
+// other) belongs to the one that asked last.
 func (w *watcher) listener(id roster.InstID, fd int) error {
 	e := tagged(tagListener, uint64(id))
 	err := unix.EpollCtl(w.ep, unix.EPOLL_CTL_MOD, fd, e)

@@ -9,9 +9,9 @@ import "encoding/binary"
 //	READY  | nothing, warning | BUSY            | BUSY, nconn+1, err  | nconn+1
 //	BUSY   | READY            | nothing, warn   | nconn+1             | READY, nconn+1, err
 //
-// A worker of ours serves many connections, so it says ConnectionMulti for each while it is READY, Unavailable when it is
-// full or drains (else a master would believe in a worker that accepts no more), and Available when it has room again:
-// the cells without a warning only.
+// A worker of ours serves many connections, so it says ConnectionMulti for each while it is READY, Unavailable when
+// it is full or drains (else a master would believe in a worker that accepts no more), and Available when it has room
+// again: the cells without a warning only.
 type Message struct {
 	Code int32
 	PID  int32
@@ -28,8 +28,9 @@ const (
 	ConnectionMulti = 4
 )
 
-// lifeMark is the high octet of a sign of life. Bit 23 is set while the worker is BUSY; the lower bits hold the number of
-// connections it serves. Cyrus's master would log each as an unknown code, so it is only sent if EnvLife asks for it.
+// lifeMark is the high octet of a sign of life. Bit 23 is set while the worker is BUSY; the lower bits hold the
+// number of connections it serves. Cyrus's master would log each as an unknown code, so it is only sent if EnvLife
+// asks for it.
 const (
 	lifeMark = 0x43 << 24
 	lifeBusy = 1 << 23

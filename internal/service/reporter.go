@@ -123,7 +123,8 @@ func (r *reporter) alive() {
 	r.say(code)
 }
 
-// say writes one message with one write, waiting for room in the pipe but no longer than until stop; false if it could not.
+// say writes one message with one write, waiting for room in the pipe but no longer than until stop; false if it
+// could not.
 func (r *reporter) say(code int32) bool {
 	var buf [MessageSize]byte
 	m := Message{Code: code, PID: r.pid}.Append(buf[:0])

@@ -129,8 +129,8 @@ func TestImapd(t *testing.T) {
 	}
 }
 
-// FuzzParse: any text is read or refused, the same way twice, each place that is named lies within it, and what a master
-// is given is within bounds.
+// FuzzParse: any text is read or refused, the same way twice, each place that is named lies within it, and what a
+// master is given is within bounds.
 func FuzzParse(f *testing.F) {
 	f.Add(good)
 	f.Add("SERVICES {\n a cmd=\"true\" listen=\"[::1]:1\" babysit=o maxchild=-9k }\n}\nEVENTS {\n e cmd=x period=1 at=1\n")

@@ -13,8 +13,9 @@ var update = flag.Bool("update", false, "write testdata/verdicts.txt anew")
 
 const verdicts = "testdata/verdicts.txt"
 
-// A case of testdata/verdicts.txt: the file, and below it what is made of it: the fault with its place, or what a master
-// would run and what is odd about it. In the file \r is a carriage return, \t a tab and {x*n} stands for n times x.
+// A case of testdata/verdicts.txt: the file, and below it what is made of it: the fault with its place, or what a
+// master would run and what is odd about it. In the file \r is a carriage return, \t a tab and {x*n} stands for n
+// times x.
 type verdict struct{ name, text, want string }
 
 func readVerdicts(t *testing.T) (list []verdict) {

@@ -198,7 +198,8 @@ func (s *State) said(c *child, code int32, n int) {
 		s.setBusy(c, false)
 	default:
 		if c.odd++; c.odd == 1 {
-			s.log(slog.LevelError, fmt.Sprintf("unrecognized message 0x%x from %s pid %d", uint32(code), c.inst.Name, c.pid))
+			s.log(slog.LevelError, fmt.Sprintf("unrecognized message 0x%x from %s pid %d", uint32(code),
+				c.inst.Name, c.pid))
 		}
 		return
 	}

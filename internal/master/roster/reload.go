@@ -12,8 +12,8 @@ const (
 	defaultStuck = time.Second
 )
 
-// reload puts conf in force. Instances are matched by Key: those that stay keep their socket and their children, each of
-// which is told once to finish; so are the children of those that go.
+// reload puts conf in force. Instances are matched by Key: those that stay keep their socket and their children, each
+// of which is told once to finish; so are the children of those that go.
 func (s *State) reload(conf *Config) {
 	if s.stopping || conf == nil {
 		return
@@ -112,7 +112,8 @@ func (s *State) stopDue() {
 			return
 		}
 		s.killed, s.killAt = true, s.now+afterKill
-		s.log(slog.LevelWarn, fmt.Sprintf("%d processes did not end within %v: killing them", len(s.children), s.conf.Grace))
+		s.log(slog.LevelWarn, fmt.Sprintf("%d processes did not end within %v: killing them", len(s.children),
+			s.conf.Grace))
 		s.signalAll(syscall.SIGKILL)
 	}
 	if len(s.children) == 0 {

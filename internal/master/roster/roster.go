@@ -1,6 +1,6 @@
-// Package roster decides what a master of worker processes does next, and does none of it. State.Step takes one event and
-// the time and returns the actions that follow: fork a worker, send a signal, look at a listening socket. It knows no
-// clock, no descriptor and no goroutine, so that a simulation can lead it through any history of the world.
+// Package roster decides what a master of worker processes does next, and does none of it. State.Step takes one event
+// and the time and returns the actions that follow: fork a worker, send a signal, look at a listening socket. It
+// knows no clock, no descriptor and no goroutine, so that a simulation can lead it through any history of the world.
 //
 // Truth, not counted messages: each decision follows from the table of children. The numbers kept per listener can be
 // computed from that table at any time, and Check does so.

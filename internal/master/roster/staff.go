@@ -101,7 +101,8 @@ func (s *State) staff(i *inst, demand int) {
 	if s.stopping || i.removed {
 		return
 	}
-	for (i.count[Ready] < i.Prefork || demand > 0) && (i.room() || s.cheat.NoBound && demand > 1) && i.starting < startingMax {
+	room := func() bool { return (i.room() || s.cheat.NoBound && demand > 1) && i.starting < startingMax }
+	for (i.count[Ready] < i.Prefork || demand > 0) && room() {
 		if at := s.earliest(i); at > s.now {
 			i.wakeAt = at
 			break
@@ -181,8 +182,8 @@ func (s *State) demand(i *inst) int {
 	switch {
 	case !i.room():
 		if waited >= s.conf.Stuck {
-			s.complain(i, aboutFull, slog.LevelWarn, fmt.Sprintf("service %s: a client waits and all %d processes are busy (maxchild)",
-				i.Name, i.MaxChild))
+			s.complain(i, aboutFull, slog.LevelWarn, fmt.Sprintf(
+				"service %s: a client waits and all %d processes are busy (maxchild)", i.Name, i.MaxChild))
 		}
 	case i.count[Ready] == 0 && i.multi:
 		return 1 // one takes them all
@@ -194,8 +195,8 @@ func (s *State) demand(i *inst) int {
 			return 0
 		}
 		i.stuckForks++
-		s.complain(i, aboutStuck, slog.LevelWarn, fmt.Sprintf("service %s: a client waits since %v though %d workers are ready; "+
-			"starting another", i.Name, waited.Round(time.Millisecond), i.count[Ready]))
+		s.complain(i, aboutStuck, slog.LevelWarn, fmt.Sprintf(
+			"service %s: a client waits since %v though %d workers are ready; starting another", i.Name, waited.Round(time.Millisecond), i.count[Ready]))
 		return 1
 	}
 	return 0
@@ -262,7 +263,8 @@ func (s *State) autopsy(c *child) {
 	pause := min(pauseFirst<<min(i.pauses, 6), pauseMax)
 	i.pauses++
 	i.notBefore = max(i.notBefore, s.now+pause)
-	s.log(slog.LevelError, fmt.Sprintf("too many failures for service %s, disabling for %d seconds", i.Name, int(pause.Seconds())))
+	s.log(slog.LevelError, fmt.Sprintf("too many failures for service %s, disabling for %d seconds", i.Name,
+		int(pause.Seconds())))
 }
 
 // signalAll sends sig to every child that lives, in the order of instances and then jobs.

@@ -46,8 +46,8 @@ func (s *State) View() (insts []InstView, jobs []JobView) {
 		v.ForkRate = r.value
 		for _, c := range i.kids {
 			if !c.exited {
-				v.Children = append(v.Children, ChildView{ID: c.id, PID: c.pid, Class: c.class, Since: c.since, Born: c.born,
-					Conns: c.conns, Active: c.active, LastLife: c.life})
+				v.Children = append(v.Children, ChildView{ID: c.id, PID: c.pid, Class: c.class, Since: c.since,
+					Born: c.born, Conns: c.conns, Active: c.active, LastLife: c.life})
 			}
 		}
 		insts = append(insts, v)

@@ -13,8 +13,8 @@ const (
 	roundFor = 100 * time.Millisecond
 )
 
-// settle lets everything that is on its way arrive, all processes behave and time pass. Then what roster believes must be
-// what is so, and nobody may wait for a worker.
+// settle lets everything that is on its way arrive, all processes behave and time pass. Then what roster believes
+// must be what is so, and nobody may wait for a worker.
 func (w *World) settle() error {
 	w.calm = true
 	defer func() { w.calm = false }()
@@ -102,8 +102,8 @@ func uint31(n int) int {
 	return n
 }
 
-// believe delivers what is on its way and then compares each worker's class with what it does: no message of those whose
-// messages all arrived may have been overlooked.
+// believe delivers what is on its way and then compares each worker's class with what it does: no message of those
+// whose messages all arrived may have been overlooked.
 func (w *World) believe() error {
 	for {
 		before := len(w.todo)

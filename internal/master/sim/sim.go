@@ -1,7 +1,8 @@
-// Package sim leads package roster through random histories of a world that behaves as badly as it can: children that exit,
-// crash and hang at any moment, messages that are lost, late, doubled or garbage, process ids that are used again, clocks
-// that jump, forks that fail, reloads and the end at any time. After every step it checks what must always be true, and
-// now and then it lets the world calm down and checks that everything that was wanted comes about.
+// Package sim leads package roster through random histories of a world that behaves as badly as it can: children that
+// exit, crash and hang at any moment, messages that are lost, late, doubled or garbage, process ids that are used
+// again, clocks that jump, forks that fail, reloads and the end at any time. After every step it checks what must
+// always be true, and now and then it lets the world calm down and checks that everything that was wanted comes
+// about.
 //
 // The same seed gives the same history.
 package sim
