@@ -29,17 +29,10 @@ func (m *Master) loop(ctx context.Context) {
 	var runs []run
 	for !m.roster.Done() {
 		m.clock.enter(stageWait)
-		var ask func()
-		if !m.in.more() {
-			m.setTimer(timer)
-			select {
-			case <-m.in.wake:
-			case <-timer.C:
-			case ask = <-m.in.ask:
-			case <-ended:
-				ended = nil
-				m.in.put(func() { m.in.stop = syscall.SIGTERM })
-			}
+		ask := m.wait(timer, ended)
+		if ended != nil && ctx.Err() != nil {
+			ended = nil
+			m.in.put(func() { m.in.stop = syscall.SIGTERM })
 		}
 		m.clock.enter(stageSignals)
 		m.takeSignals(ctx)
@@ -70,6 +63,21 @@ func (m *Master) loop(ctx context.Context) {
 		m.answer(ask)
 	}
 	m.clock.enter(stageWait)
+}
+
+// wait returns when there is something to do, with the admin's request if that is what came.
+func (m *Master) wait(timer *time.Timer, ended <-chan struct{}) (ask func()) {
+	if m.in.more() {
+		return nil
+	}
+	m.setTimer(timer)
+	select {
+	case <-m.in.wake:
+	case <-timer.C:
+	case ask = <-m.in.ask:
+	case <-ended:
+	}
+	return ask
 }
 
 // setTimer makes the timer wake the loop when roster, or a reload that was put off, wants to be.
@@ -241,11 +249,7 @@ func (m *Master) perform() {
 				unix.PidfdSendSignal(k.pidfd, a.Sig, nil, 0) //nolint:errcheck // it may just have ended
 			}
 		case roster.OpArm:
-			if i := m.insts[a.Inst]; i != nil && i.sock != nil {
-				if err := m.watch.listener(a.Inst, i.sock.fd); err != nil {
-					m.log.Error("cannot watch a listener", "service", i.name, "err", err)
-				}
-			}
+			m.arm(a.Inst)
 		case roster.OpProbe:
 			id := a.Inst
 			m.in.put(func() { m.in.probe = append(m.in.probe, id) })
@@ -258,6 +262,17 @@ func (m *Master) perform() {
 		case roster.OpLog:
 			m.log.Log(context.Background(), a.Level, a.Text)
 		}
+	}
+}
+
+// arm has the kernel tell when a client waits.
+func (m *Master) arm(id roster.InstID) {
+	i := m.insts[id]
+	if i == nil || i.sock == nil {
+		return
+	}
+	if err := m.watch.listener(id, i.sock.fd); err != nil {
+		m.log.Error("cannot watch a listener", "service", i.name, "err", err)
 	}
 }
 

@@ -130,7 +130,8 @@ func (m *Master) status() Status {
 func (m *Master) serviceStatus(v *roster.InstView, now time.Duration) ServiceStatus {
 	st := ServiceStatus{Name: v.Service.Name, Ready: v.Ready, Busy: v.Busy, Draining: v.Draining, Starting: v.Starting,
 		Prefork: v.Service.Prefork, MaxChild: max(v.Service.MaxChild, 0), Forks: v.Forks, Fails: v.Fails,
-		Conns: v.Conns, Pending: v.Pending, ForkRate: v.ForkRate, PausedFor: v.PausedFor, Leaving: v.Removed, Workers: []Worker{}}
+		Conns: v.Conns, Pending: v.Pending, ForkRate: v.ForkRate, PausedFor: v.PausedFor, Leaving: v.Removed,
+		Workers: []Worker{}}
 	if i := m.insts[v.ID]; i != nil && i.sock != nil {
 		st.Listen = i.sock.address()
 	}

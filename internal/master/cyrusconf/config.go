@@ -162,7 +162,8 @@ func (b *builder) service(e Entry) master.Service {
 	argv, path := b.command(e, "service", missing)
 	listen := e.Args["listen"]
 	s := master.Service{Name: e.Name, Argv: argv, Path: path, Listen: []string{listen.Value},
-		Proto: e.Args["proto"].Value, Prefork: b.natural(e, "prefork"), MaxForkRate: b.natural(e, "maxforkrate"), MaxFDs: b.natural(e, "maxfds"),
+		Proto: e.Args["proto"].Value, Prefork: b.natural(e, "prefork"),
+		MaxForkRate: b.natural(e, "maxforkrate"), MaxFDs: b.natural(e, "maxfds"),
 		MaxChild: max(b.number(e, "maxchild", -1), 0), Babysit: b.toggle(e, "babysit")}
 	if a, ok := e.Args["maxchild"]; ok && s.MaxChild == 0 && !strings.HasPrefix(a.Value, "-") {
 		b.warn(a.Pos, "maxchild=%s would mean that no worker is ever started; taken for no bound", a.Value)

@@ -72,7 +72,8 @@ func (s *State) runNow(key string) {
 
 func (s *State) start(j *job) {
 	if j.running != nil {
-		s.log(slog.LevelWarn, fmt.Sprintf("event %s: pid %d of the run before still works; this run is left out", j.Name,
+		s.log(slog.LevelWarn, fmt.Sprintf(
+			"event %s: pid %d of the run before still works; this run is left out", j.Name,
 			j.running.pid))
 		return
 	}

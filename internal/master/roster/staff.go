@@ -196,7 +196,8 @@ func (s *State) demand(i *inst) int {
 		}
 		i.stuckForks++
 		s.complain(i, aboutStuck, slog.LevelWarn, fmt.Sprintf(
-			"service %s: a client waits since %v though %d workers are ready; starting another", i.Name, waited.Round(time.Millisecond), i.count[Ready]))
+			"service %s: a client waits since %v though %d workers are ready; starting another", i.Name,
+			waited.Round(time.Millisecond), i.count[Ready]))
 		return 1
 	}
 	return 0
