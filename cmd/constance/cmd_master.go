@@ -56,16 +56,20 @@ func masterCommand() *cobra.Command {
 		Args: cobra.ArbitraryArgs, // ignored, as by Cyrus
 		RunE: func(c *cobra.Command, _ []string) error { return masterError(f.run(c)) }}
 	flags := c.Flags()
-	flags.StringVarP(&f.imapdConf, "imapd-conf", "C", "/etc/imapd.conf", "imapd.conf for the master itself; services get their own in cmd=")
+	flags.StringVarP(&f.imapdConf, "imapd-conf", "C", "/etc/imapd.conf",
+		"imapd.conf for the master itself; services get their own in cmd=")
 	flags.StringVarP(&f.cyrusConf, "cyrus-conf", "M", "/etc/cyrus.conf", "the services to run")
-	flags.StringVarP(&f.pidFile, "pid-file", "p", "", "pid file (default: master_pid_file of imapd.conf, or /run/cyrus-master.pid)")
-	flags.StringVarP(&f.readyFile, "ready-file", "r", "", "file that exists while the master is ready (default: master_ready_file of imapd.conf, or none)")
+	flags.StringVarP(&f.pidFile, "pid-file", "p", "",
+		"pid file (default: master_pid_file of imapd.conf, or /run/cyrus-master.pid)")
+	flags.StringVarP(&f.readyFile, "ready-file", "r", "",
+		"file that exists while the master is ready (default: master_ready_file of imapd.conf, or none)")
 	flags.StringVarP(&f.output, "log-output", "L", "", "append standard output and error of all services to this file")
 	flags.StringVar(&f.libexec, "libexec", "/usr/lib/cyrus/bin", "directory of programs that cmd= names without a path")
 	flags.IntVarP(&f.backlog, "backlog", "l", 4096, "connections that may wait to be accepted, for each listener")
 	flags.IntVarP(&f.janitor, "janitor", "j", 1, "without effect; Cyrus's masters know it")
 	flags.CountVarP(&f.verbose, "verbose", "v", "log more; again for still more")
-	flags.BoolVarP(&f.daemon, "daemon", "d", false, "go to the background; the exit code tells whether the start went well")
+	flags.BoolVarP(&f.daemon, "daemon", "d", false,
+		"go to the background; the exit code tells whether the start went well")
 	flags.BoolVarP(&f.keep, "keep", "D", false, "keep standard input, output and error open, and log to standard error")
 	flags.BoolVarP(&f.version, "print-version", "V", false, "print the version and end")
 	flags.BoolVar(&f.check, "check", false, "check cyrus.conf, list what is odd in it, and end")
