@@ -50,6 +50,7 @@ func inherit(o *Options) (status int, err error) {
 		return -1, &Error{1, fmt.Errorf("descriptor %d: %w", listenerFD, err)}
 	}
 	o.Listener = ln
+	signal.Ignore(syscall.SIGINT) // Ctrl-C is for the master, who has us drain
 	if ms, err := strconv.Atoi(os.Getenv(EnvLife)); err == nil && ms > 0 {
 		o.Life = time.Duration(ms) * time.Millisecond
 	}
@@ -80,7 +81,10 @@ func (o *Options) signals() (<-chan os.Signal, func()) {
 		return o.Signals, func() {}
 	}
 	c := make(chan os.Signal, 8)
-	signal.Notify(c, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR1)
+	signal.Notify(c, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGUSR1)
+	if !signal.Ignored(syscall.SIGINT) {
+		signal.Notify(c, syscall.SIGINT)
+	}
 	return c, func() { signal.Stop(c) }
 }
 

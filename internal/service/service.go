@@ -96,7 +96,8 @@ type worker struct {
 
 // Run serves connections until the worker is told to end. It takes descriptors 3 and 4 from the master that started it, or
 // Options.Listener. It returns nil after SIGHUP (drain: every connection has ended), SIGTERM, SIGINT, SIGQUIT or the end
-// of ctx (serve's context ended, and then every connection or the time for it), and an *Error otherwise.
+// of ctx (serve's context ended, and then every connection or the time for it), and an *Error otherwise. With a master it
+// ignores SIGINT: Ctrl-C reaches the whole process group, and it is the master who then ends its workers in order.
 // The context of serve ends when the process must go; Run closes the connection when serve returns.
 func Run(ctx context.Context, o Options, serve func(context.Context, net.Conn)) error {
 	if o.Limit <= 0 {
