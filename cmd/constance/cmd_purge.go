@@ -26,14 +26,13 @@ account that fails does not stop the others.`,
 		Example: "  constance purge\n  constance purge alice --after 0s    # at once",
 		Args:    args(0, 1),
 		RunE: func(c *cobra.Command, a []string) error {
+			grace, err := purgeAfter(after, c.CommandPath())
+			if err != nil {
+				return err
+			}
 			return p.with(func(b *backend) error {
-				grace := b.conf.Store.PurgeAfter
-				if after != "" {
-					d, err := config.ParseDuration(after)
-					if err != nil {
-						return &usageError{text: "--after: " + err.Error(), command: c.CommandPath()}
-					}
-					grace = d
+				if after == "" {
+					grace = b.conf.Store.PurgeAfter
 				}
 				users, err := b.selectUsers(c.Context(), a)
 				if err != nil {
@@ -54,6 +53,21 @@ account that fails does not stop the others.`,
 	c.Flags().StringVar(&after, "after", "", "how long ago messages were expunged, as \"14d\" (default: store.purge_after)")
 	c.Flags().BoolVar(&log, "log", false, "log what was done instead of printing it, as the server wants it")
 	return c
+}
+
+// purgeAfter reads --after; "" is 0.
+func purgeAfter(after, command string) (time.Duration, error) {
+	if after == "" {
+		return 0, nil
+	}
+	d, err := config.ParseDuration(after)
+	if err == nil && d < 0 {
+		err = fmt.Errorf("%q is in the future", after)
+	}
+	if err != nil {
+		return 0, &usageError{text: "--after: " + err.Error(), command: command}
+	}
+	return d, nil
 }
 
 // purgeSum is what a purge did, in JSON.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -17,7 +16,8 @@ listen, their worker processes with the connections of each, and the sessions: w
 logged in from where, and what the session does or waits for since when.
 
 Every process is asked by its own socket below run/ in the data directory. One that
-does not answer within 5 seconds is named as such.`
+does not answer within 5 seconds is named as such. The exit code is 1 if no server
+runs or none of its processes answers.`
 
 func (p *program) statusCmd() *cobra.Command {
 	sessions := 100
@@ -32,7 +32,10 @@ func (p *program) statusCmd() *cobra.Command {
 			if len(v.Processes) == 0 && len(v.Errors) == 0 {
 				return &hintError{err: fmt.Errorf("no server runs on %s", p.dataDir()), hint: "`constance serve` starts one", code: exitFailed}
 			}
-			return p.printView(v, sessions)
+			if err := p.printView(v, sessions); err != nil || len(v.Processes) > 0 {
+				return err
+			}
+			return quietError(exitFailed) // nobody answered, and printView said so
 		},
 	}
 	c.Flags().IntVar(&sessions, "sessions", 100, "how many sessions to show, the oldest first (a table only; JSON has all)")
@@ -44,9 +47,7 @@ func (p *program) runDir() string { return filepath.Join(p.dataDir(), "run") }
 
 func (p *program) printView(v admin.View, sessions int) error {
 	if p.json {
-		e := json.NewEncoder(p.stdout)
-		e.SetIndent("", "  ")
-		return e.Encode(v)
+		return p.table(nil, nil, v)
 	}
 	now := time.Now()
 	if err := p.table([]string{"SERVICE", "LISTEN", "READY", "BUSY", "WANTED", "MOST", "NOTE"}, serviceRows(v), nil); err != nil {

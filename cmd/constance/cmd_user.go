@@ -41,19 +41,23 @@ func (p *program) userAddCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			b, err := p.open()
+			password, err := p.readPassword("Password for "+login, file)
 			if err != nil {
 				return err
 			}
-			return errors.Join(p.addUser(c.Context(), b, login, file), b.Close())
+			b, err := p.open() // last: it makes the data directory
+			if err != nil {
+				return err
+			}
+			return errors.Join(b.addUser(c.Context(), login, password), b.Close())
 		},
 	}
 	c.Flags().StringVar(&file, "password-file", "", "file whose first line is the password")
 	return c
 }
 
-func (p *program) addUser(ctx context.Context, b *backend, login, file string) error {
-	hash, err := p.newHash(b, "Password for "+login, file)
+func (b *backend) addUser(ctx context.Context, login, password string) error {
+	hash, err := auth.Hash(b.conf.Auth.Scheme, password)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -26,7 +27,7 @@ func (p *program) verifyCmd() *cobra.Command {
 		Long: `Recomputes what can be recomputed for the account of a user, or of all users:
 counters, quota, sizes, digests, checksums, references. Each difference is
 printed. Nothing is changed, and nobody is blocked for long. The exit code is 1 if
-there is a difference.`,
+there is a difference. An account that cannot be read does not stop the others.`,
 		Example: "  constance verify\n  constance verify alice --json",
 		Args:    args(0, 1),
 		RunE: func(c *cobra.Command, a []string) error {
@@ -44,20 +45,27 @@ there is a difference.`,
 func (p *program) verify(ctx context.Context, b *backend, users []auth.User) error {
 	problems := []problemRow{}
 	var rows [][]string
+	var failures []error
 	for _, u := range users {
 		err := b.store.Account(u.Account).Verify(ctx, func(f mail.Problem) {
 			problems = append(problems, problemRow{u.Login, f.Mailbox, f.UID, f.Text})
 			rows = append(rows, []string{u.Login, f.Mailbox, strconv.Itoa(int(f.UID)), f.Text})
 		})
 		if err != nil {
-			return fmt.Errorf("verify %s: %w", u.Login, err)
+			failures = append(failures, fmt.Errorf("verify %s: %w", u.Login, err))
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	if err := p.table([]string{"USER", "MAILBOX", "UID", "PROBLEM"}, rows, problems); err != nil {
 		return err
 	}
 	if len(problems) > 0 {
-		return fmt.Errorf("%d problems in %d accounts", len(problems), len(users))
+		failures = append(failures, fmt.Errorf("%d problems in %d accounts", len(problems), len(users)))
+	}
+	if len(failures) > 0 {
+		return errors.Join(failures...)
 	}
 	if !p.json {
 		fmt.Fprintf(p.stdout, "%d accounts, no problem\n", len(users))

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/constance-mail/constance/internal/auth"
 	"github.com/constance-mail/constance/internal/config"
@@ -52,7 +53,9 @@ func (p *program) report(err error) int {
 	if errors.As(err, &quiet) {
 		return int(quiet)
 	}
-	fmt.Fprintf(p.stderr, "constance: %v\n", err)
+	for line := range strings.SplitSeq(err.Error(), "\n") { // several errors are joined by line ends
+		fmt.Fprintf(p.stderr, "constance: %s\n", line)
+	}
 	if hint != "" {
 		fmt.Fprintf(p.stderr, "constance: hint: %s\n", hint)
 	}

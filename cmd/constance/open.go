@@ -32,8 +32,8 @@ func (p *program) configPath() string {
 		return p.configFile
 	}
 	path := filepath.Join(p.dataDir(), "constance.toml")
-	if _, err := os.Stat(path); err != nil {
-		return ""
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "" // any other trouble is for whoever reads it: no server runs on defaults because its file is unreadable
 	}
 	return path
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -95,7 +97,21 @@ func hideTyping(f *os.File) (restore func(), err error) {
 	if err := unix.IoctlSetTermios(int(f.Fd()), unix.TCSETS, &quiet); err != nil {
 		return nil, err
 	}
-	return func() {
+	show := sync.OnceFunc(func() {
 		_ = unix.IoctlSetTermios(int(f.Fd()), unix.TCSETS, old) // the terminal is gone; nobody to tell
-	}, nil
+	})
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		select {
+		case s := <-signals: // show what is typed again, and then let the signal do what it does
+			show()
+			signal.Stop(signals)
+			_ = unix.Kill(os.Getpid(), s.(unix.Signal)) // to ourselves: it cannot fail
+		case <-done:
+			signal.Stop(signals)
+		}
+	})
+	return func() { close(done); wg.Wait(); show() }, nil
 }

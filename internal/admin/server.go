@@ -39,6 +39,9 @@ type Server struct {
 // Listen makes the socket in dir (created if it is missing) and answers in a goroutine until Close. Sockets of processes
 // that are gone are removed on the way.
 func Listen(dir string, o Options) (*Server, error) {
+	if o.Service == "" || strings.ContainsAny(o.Service, "/\x00") {
+		return nil, fmt.Errorf("admin socket: %q is no name of a service", o.Service)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -52,8 +55,8 @@ func Listen(dir string, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin socket: %w", err)
 	}
-	s.http = http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
+	s.http = http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
 	go func() {
 		defer close(s.done)
 		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -136,13 +139,29 @@ func stacks(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// sweep removes the sockets of processes that are gone.
+// sweep removes the sockets of processes that are gone. One whose pid somebody else has now (in a container the pids begin
+// anew at each start) is known by its refusal: a socket gets its name only when it listens.
 func sweep(dir string) {
 	for _, path := range sockets(dir) {
-		if pid := pidOf(path); pid > 0 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		pid := pidOf(path)
+		if pid > 0 && (errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) || refused(path)) {
 			_ = os.Remove(path) // somebody else may have been faster
 		}
 	}
+}
+
+// refused tells whether nobody listens on a socket.
+func refused(path string) bool {
+	short, done, err := viaDir(path)
+	if err != nil {
+		return false
+	}
+	defer done()
+	c, err := net.DialTimeout("unix", short, time.Second)
+	if err == nil {
+		c.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // sockets are the paths of all sockets in dir.
@@ -161,8 +180,12 @@ func escapeGlob(s string) string {
 // pidOf is the process of a socket, 0 if its name tells none.
 func pidOf(path string) int {
 	name := strings.TrimSuffix(filepath.Base(path), ".sock")
-	pid, err := strconv.Atoi(name[strings.LastIndexByte(name, '.')+1:])
-	if err != nil {
+	dot := strings.LastIndexByte(name, '.')
+	if dot < 1 {
+		return 0
+	}
+	pid, err := strconv.Atoi(name[dot+1:])
+	if err != nil || pid < 0 {
 		return 0
 	}
 	return pid
@@ -178,11 +201,14 @@ func viaDir(path string) (short string, done func(), err error) {
 	return "/proc/self/fd/" + strconv.Itoa(int(d.Fd())) + "/" + filepath.Base(path), func() { d.Close() }, nil
 }
 
+// listenUnix makes the socket under another name and gives it its own when it is private and listens, in place of one that
+// a dead process of the same pid left.
 func listenUnix(path string) (net.Listener, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	tmp := path + ".new"
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	short, done, err := viaDir(path)
+	short, done, err := viaDir(tmp)
 	if err != nil {
 		return nil, err
 	}
@@ -192,8 +218,8 @@ func listenUnix(path string) (net.Listener, error) {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false) // by then the short name means something else
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(err, l.Close())
+	if err := errors.Join(os.Chmod(tmp, 0o600), os.Rename(tmp, path)); err != nil {
+		return nil, errors.Join(err, l.Close(), os.Remove(tmp))
 	}
 	return l, nil
 }

@@ -69,7 +69,8 @@ func (p *penalties[K]) succeed(k K) {
 }
 
 func (p *penalties[K]) putLocked(k K, f failures) {
-	if age := f.last.Sub(p.born); age >= penaltyForget || len(p.now) >= max(p.most/2, 1) {
+	_, there := p.now[k]
+	if age := f.last.Sub(p.born); age >= penaltyForget || !there && len(p.now) >= max(p.most/2, 1) {
 		p.old, p.now, p.born = p.now, map[K]failures{}, f.last
 	}
 	p.now[k] = f

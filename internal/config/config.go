@@ -9,6 +9,7 @@ package config
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -109,7 +110,7 @@ func Load(path string) (*Config, error) {
 	if path == "" {
 		return Default(), nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	if err != nil {
 		var p *fs.PathError
 		if errors.As(err, &p) {
@@ -118,4 +119,14 @@ func Load(path string) (*Config, error) {
 		return nil, &Error{File: path, Text: err.Error()}
 	}
 	return Parse(path, text)
+}
+
+// readFile reads a file up to an octet more than MaxFile, which Parse refuses.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, MaxFile+1))
 }

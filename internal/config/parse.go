@@ -132,6 +132,7 @@ func (p *parser) fail(key, text, hint string) error {
 
 // nearest is a hint with the known key that is most like key, "" if none is.
 func (p *parser) nearest(key string) string {
+	key = key[:min(len(key), 100)] // whoever compares a whole file to each key waits for minutes
 	best, at := "", len(key)/2+1
 	_, last, _ := strings.Cut(key, ".")
 	for _, s := range p.sections {

@@ -42,7 +42,7 @@ func (c *Config) Map() map[string]map[string]string {
 	for _, s := range c.sections() {
 		out[s.name] = map[string]string{}
 		for _, f := range s.fields {
-			out[s.name][f.key] = strings.Trim(f.value.toml(), `"`)
+			out[s.name][f.key] = unquote(f.value.toml())
 		}
 	}
 	return out

@@ -42,7 +42,7 @@ func (c *Config) sections() []section {
 func (c *Config) serverSections() []section {
 	return []section{
 		{"server", "What holds for all services.", []field{
-			{"hostname", text{&c.Server.Hostname, 255}, "",
+			{"hostname", host{&c.Server.Hostname}, "",
 				"The name in greetings, Received fields and the self-signed certificate. Empty: the machine's own name."},
 			{"drain", span{&c.Server.Drain, 0, time.Hour}, "10s",
 				"How long a service that is told to go waits for its sessions to finish before it ends them."},

@@ -42,6 +42,26 @@ func (t text) set(v any) error {
 func (t text) toml() string { return quote(*t.p) }
 func (t text) unit() string { return "string" }
 
+// host is a host name or address as it stands in greetings and Received fields: it holds nothing that could end them.
+type host struct{ p *string }
+
+func (h host) set(v any) error {
+	s := ""
+	if err := (text{&s, 255}).set(v); err != nil {
+		return err
+	}
+	for _, r := range s {
+		if r < 0x80 && !strings.ContainsRune("-._:[]", r) && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z') {
+			return fmt.Errorf("%q in a host name", r)
+		}
+	}
+	*h.p = s
+	return nil
+}
+
+func (h host) toml() string { return quote(*h.p) }
+func (h host) unit() string { return "string" }
+
 // number is an int from min to max.
 type number struct {
 	p        *int
@@ -313,6 +333,14 @@ func (m mailboxes) unit() string { return "list" }
 
 // quote is s as a TOML basic string. Values hold no control characters but those that Go and TOML escape alike.
 func quote(s string) string { return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"` }
+
+// unquote undoes quote; what was not quoted stays as it is.
+func unquote(s string) string {
+	if len(s) < 2 || s[0] != '"' {
+		return s
+	}
+	return strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(s[1 : len(s)-1])
+}
 
 // wants is the error of a value of another type.
 func wants(what string, v any) error {

@@ -41,6 +41,10 @@ func Merge(w io.Writer, parts []Part) error {
 				all[name] = f
 				continue
 			}
+			if known.GetType() != f.GetType() {
+				failures = append(failures, fmt.Errorf("metrics of %s %d: %s is of another type", p.Service, p.PID, name))
+				continue
+			}
 			known.Metric = append(known.Metric, f.Metric...)
 		}
 	}
