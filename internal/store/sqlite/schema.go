@@ -8,17 +8,16 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 )
 
-// schema is mail.db as a new account gets it. Tables are few and have no indexes of their own where a key will do:
-// each one costs every opening of an account its parsing. docs/storage.md explains the columns.
+// schema is mail.db as a new account gets it. Tables are few and have no indexes of their own where a key will do, and
+// columns have no types: all of it is parsed whenever an account is opened. docs/storage.md explains the columns.
 const schema = `
-CREATE TABLE account(id INTEGER PRIMARY KEY, modseq INTEGER, content INTEGER, mailbox INTEGER, thread INTEGER,
-	uidvalidity INTEGER, storage INTEGER, storage_limit INTEGER, messages INTEGER, messages_limit INTEGER);
-CREATE TABLE mailbox(id INTEGER PRIMARY KEY, name TEXT, uidvalidity INTEGER, uidnext INTEGER, highest INTEGER,
-	messages INTEGER, unseen INTEGER, deleted INTEGER, size INTEGER, keywords TEXT, uses TEXT,
-	forgotten INTEGER, shrunk INTEGER, gone INTEGER);
+CREATE TABLE account(id INTEGER PRIMARY KEY, modseq, content, mailbox, thread, uidvalidity,
+	storage, storage_limit, messages, messages_limit);
+CREATE TABLE mailbox(id INTEGER PRIMARY KEY, name, uidvalidity, uidnext, highest, messages, unseen, deleted,
+	size, keywords, uses, forgotten, shrunk, gone);
 CREATE TABLE subscription(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE item(id INTEGER PRIMARY KEY, n, x, y, z, w);
-CREATE TABLE expunged(mailbox INTEGER, modseq INTEGER, no INTEGER, time INTEGER, data BLOB,
+CREATE TABLE expunged(mailbox, modseq, no, time, data,
 	PRIMARY KEY(mailbox, modseq, no)) WITHOUT ROWID;
 PRAGMA user_version = 1;
 `
