@@ -11,8 +11,9 @@ import (
 const (
 	digestRun    = "SELECT id, 0, x, y, NULL, NULL, NULL FROM item WHERE id BETWEEN ? AND ?"
 	structureRun = "SELECT id, n, NULL, NULL, x, y, z FROM item WHERE id BETWEEN ? AND ?"
-	bothRun      = `SELECT d.id, s.n, d.x, d.y, s.x, s.y, s.z
-		FROM item d CROSS JOIN item s ON s.id = d.id + (1 << 56) WHERE d.id BETWEEN ? AND ?` // kindDigest is before kindStructure
+	// kindStructure is the kind after kindDigest
+	bothRun = `SELECT d.id, s.n, d.x, d.y, s.x, s.y, s.z
+		FROM item d CROSS JOIN item s ON s.id = d.id + (1 << 56) WHERE d.id BETWEEN ? AND ?`
 )
 
 // digestGap is how many unwanted rows are passed over rather than looking for the next one anew.

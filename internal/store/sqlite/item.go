@@ -33,7 +33,8 @@ func (c *conn) item(kind, id int64) (stmt, bool, error) {
 	return s, row, err
 }
 
-// put is a statement that stores a row, whose columns n, x, y, z, w are its parameters 2 to 6; those not bound are NULL.
+// put is a statement that stores a row, whose columns n, x, y, z, w are its parameters 2 to 6; those not bound are
+// NULL.
 func (c *conn) put(kind, id int64) (stmt, error) {
 	s, err := c.prep("INSERT OR REPLACE INTO item(id, n, x, y, z, w) VALUES (?, ?, ?, ?, ?, ?)")
 	if err != nil {

@@ -219,7 +219,8 @@ func (t *tx) purgePages(before int64) error {
 		// kindPage is 1, kindFixed 2; a snapshot older than the emptying of a page must not be brought up to date without it
 		`UPDATE mailbox SET shrunk = max(shrunk, e.highest) FROM (SELECT id >> 24 & 0xffffffff AS box, max(n) AS highest FROM item
 			WHERE id >= 1 << 56 AND id < 2 << 56 AND substr(x, 2, 32) = zeroblob(32) GROUP BY box) AS e WHERE mailbox.id = e.box`,
-		"DELETE FROM item WHERE id >= 1 << 56 AND id < 2 << 56 AND substr(x, 2, 32) = zeroblob(32)",
+		"DELETE FROM item WHERE id >= 1 << 56 AND id < 2 << 56 AND " +
+			"substr(x, 2, 32) = zeroblob(32)",
 		`DELETE FROM item WHERE id >= 2 << 56 AND id < 3 << 56
 			AND id NOT IN (SELECT id + (1 << 56) FROM item WHERE id >= 1 << 56 AND id < 2 << 56)
 			AND id NOT IN (SELECT (mailbox << 24 | no) + (2 << 56) FROM expunged)`,

@@ -117,7 +117,8 @@ type counted struct {
 // pages counts the mailboxes anew from their pages, and compares.
 func (v *verifier) pages() error {
 	found := make(map[mail.MailboxID]*counted)
-	err := v.c.each("SELECT id & 0xffffffffffffff, n, x FROM item WHERE id >= 1 << 56 AND id < 2 << 56", func(s stmt) error {
+	err := v.c.each(`SELECT id & 0xffffffffffffff, n, x FROM item
+		WHERE id >= 1 << 56 AND id < 2 << 56`, func(s stmt) error {
 		key := s.ColumnInt64(0)
 		id := mail.MailboxID(key >> 24)
 		b := v.boxes[id]
@@ -261,7 +262,8 @@ func (v *verifier) expunges() error {
 
 // references compares the contents with the references to them.
 func (v *verifier) references() error {
-	err := v.c.each("SELECT id & 0xffffffffffffff, n, x FROM item WHERE id >= 3 << 56 AND id < 4 << 56 ORDER BY id", func(s stmt) error {
+	err := v.c.each(`SELECT id & 0xffffffffffffff, n, x FROM item
+		WHERE id >= 3 << 56 AND id < 4 << 56 ORDER BY id`, func(s stmt) error {
 		id, refs, size := mail.ContentID(s.ColumnInt64(0)), s.ColumnInt64(1), s.ColumnInt64(2)
 		v.contents = append(v.contents, id)
 		if found := v.refs[id]; found != refs {
