@@ -20,7 +20,7 @@ func (s *session) copy(ctx context.Context, c *imap.Copy) error {
 	if len(done.To) > 0 {
 		s.okCode(imap.AppendCopyUIDCode(nil, done.UIDValidity, done.From, done.To))
 	}
-	return nil // some may be gone: a NO would say that nothing was copied (RFC 9051 section 6.4.7, RFC 2180 section 4.4)
+	return nil // some may be gone: a NO would say that nothing was copied (RFC 9051 section 6.4.7)
 }
 
 // move is MOVE and UID MOVE. COPYUID goes out before the originals go, as an untagged OK. RFC 6851 section 4.3.

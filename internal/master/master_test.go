@@ -231,8 +231,7 @@ func TestP18_BadReload(t *testing.T) {
 	s := lemmings("imap", "worker")
 	s.Prefork = 1
 	bad := errors.New("cyrus.conf:3:1: missing brace")
-	var r *test
-	r = start(t, Config{Services: []Service{s}, Load: func(ctxt, *slog.Logger) (Config, error) { return Config{}, bad }})
+	r := start(t, Config{Services: []Service{s}, Load: func(ctxt, *slog.Logger) (Config, error) { return Config{}, bad }})
 	r.eventually("one", func() bool { return len(pidsOf(r.service(0))) == 1 })
 	before := pidsOf(r.service(0))
 	r.signals <- syscall.SIGHUP

@@ -28,9 +28,8 @@ type proc struct {
 	deaf     bool // ignores SIGTERM
 	draining bool
 	spoke    bool
-	truthful bool    // no message of it was lost or bent
-	dead     bool    // exit not necessarily told
-	queue    []int32 // messages on their way
+	truthful bool // no message of it was lost or bent
+	dead     bool // exit not necessarily told
 	events   []roster.Event
 	conns    int
 }
@@ -41,7 +40,6 @@ type listener struct {
 	waiting int // connections in the backlog
 	armed   bool
 	forks   []time.Duration
-	since   time.Duration // the moment from which a client has waited though there was room
 }
 
 // World is one history.
@@ -60,7 +58,6 @@ type World struct {
 	steps int
 	done  bool
 	calm  bool
-	stop  time.Duration
 	names int
 }
 

@@ -217,7 +217,8 @@ func (c *conn) loadKeys(id mail.ContentID) (*mail.Digest, error) {
 func (t *tx) purgePages(before int64) error {
 	for _, q := range [...]string{
 		// kindPage is 1, kindFixed 2; a snapshot older than the emptying of a page must not be brought up to date without it
-		`UPDATE mailbox SET shrunk = max(shrunk, e.highest) FROM (SELECT id >> 24 & 0xffffffff AS box, max(n) AS highest FROM item
+		`UPDATE mailbox SET shrunk = max(shrunk, e.highest) FROM (
+			SELECT id >> 24 & 0xffffffff AS box, max(n) AS highest FROM item
 			WHERE id >= 1 << 56 AND id < 2 << 56 AND substr(x, 2, 32) = zeroblob(32) GROUP BY box) AS e WHERE mailbox.id = e.box`,
 		"DELETE FROM item WHERE id >= 1 << 56 AND id < 2 << 56 AND " +
 			"substr(x, 2, 32) = zeroblob(32)",
