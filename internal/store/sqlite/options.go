@@ -15,7 +15,7 @@ type Options struct {
 	SegmentLimit  int64         // octets after which a segment gets no more bodies; default 64 MiB
 	Accounts      int           // accounts of which what is cheap is kept (a mapped page, no descriptor); default 16,384
 	Handles       int           // accounts whose database is kept open; default 512
-	Idle          time.Duration // after which an unused database is closed; default 3 s
+	Idle          time.Duration // after which an unused database is closed; default 1 s
 	SnapshotCache int64         // octets of snapshots that are kept; default 64 MiB
 	Poll          time.Duration // how often watched accounts are looked at without a hint; default 30 s
 	NoHints       bool          // no inotify, only polls: for file systems that have none, and for tests
@@ -36,7 +36,7 @@ func (o Options) withDefaults() Options {
 		o.Handles = 512
 	}
 	if o.Idle <= 0 {
-		o.Idle = 3 * time.Second
+		o.Idle = time.Second
 	}
 	if o.SnapshotCache <= 0 {
 		o.SnapshotCache = 64 << 20
