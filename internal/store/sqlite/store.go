@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -210,8 +211,13 @@ func (s *store) heat(a *account) {
 
 var errClosed = errors.New("the store is closed")
 
+// freeAfter is how many accounts are closed before the memory they took is given back to the system: the runtime by
+// itself would keep it as long as nothing happens.
+const freeAfter = 128
+
 // janitor closes idle accounts and shortens long logs.
 func (s *store) janitor() {
+	closed := 0
 	tick := time.NewTicker(max(s.opts.Idle/4, time.Second))
 	defer tick.Stop()
 	for {
@@ -224,19 +230,24 @@ func (s *store) janitor() {
 			f.writeBack(true)
 			f.cool()
 		case now := <-tick.C:
-			s.closeIdle(now.Add(-s.opts.Idle).UnixNano())
+			n := s.closeIdle(now.Add(-s.opts.Idle).UnixNano())
+			if closed += n; n == 0 && closed >= freeAfter { // not before the rush is over
+				debug.FreeOSMemory()
+				closed = 0
+			}
 		}
 	}
 }
 
-// closeIdle closes the connections of the accounts that were not used since then (nanoseconds since 1970).
-func (s *store) closeIdle(then int64) {
-	for {
+// closeIdle closes the connections of the accounts that were not used since then (nanoseconds since 1970), and counts
+// them.
+func (s *store) closeIdle(then int64) (closed int) {
+	for ; ; closed++ {
 		s.mu.Lock()
 		back := s.hot.Back()
 		if back == nil || back.Value.(*account).used.Load() > then {
 			s.mu.Unlock()
-			return
+			return closed
 		}
 		a := s.takeLocked(&s.hot, back)
 		s.mu.Unlock()
