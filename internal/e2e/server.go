@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -101,14 +102,24 @@ func (s *Server) Run(t testing.TB, stdin string, args ...string) string {
 	return string(out)
 }
 
+// portsTried counts, so that no two servers of this process are given the same port.
+var portsTried atomic.Int32
+
+// freeAddress is a loopback address that nobody listens on, below the range from which the kernel gives ports to
+// clients: one of those could be taken before the server has it.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := 20000 + (os.Getpid()*131+int(portsTried.Add(1)))%12000
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		defer l.Close()
+		return l.Addr().String()
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 func (s *Server) start(t testing.TB, args []string) {
