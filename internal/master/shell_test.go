@@ -2,8 +2,8 @@ package master
 
 import (
 	"context"
-	"fmt"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
