@@ -60,7 +60,7 @@ func (p *program) openWith(handles int) (*backend, error) {
 	}
 	o := storeOptions(conf)
 	if handles > 0 {
-		o.Handles = handles
+		o.Handles = min(o.Handles, handles)
 	}
 	b := &backend{dir: p.dataDir(), conf: conf}
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {

@@ -79,7 +79,7 @@ func (c *Config) storeSections() []section {
 	return []section{
 		{"store", "How mail is kept.", []field{
 			{"handles", number{&c.Store.Handles, 8, 1 << 16}, int64(512),
-				"Accounts that a process keeps open; each costs about 120 KiB and three file descriptors."},
+				"Accounts that a process keeps open while they are in use; each costs about 200 KiB and three file descriptors. LMTP keeps 64 at most."},
 			{"inline_limit", size{&c.Store.InlineLimit, kib, mib}, "32 KiB",
 				"Messages up to this size lie in the account's database, larger ones in its segment files."},
 			{"quota", size{&c.Store.Quota, 0, 1 << 50}, "0", "Room of a new account. 0: no limit."},
