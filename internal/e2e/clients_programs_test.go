@@ -87,10 +87,9 @@ print("done")
 	}
 }
 
-// neomutt in batch mode opens the mailbox, moves and flags what matches patterns, and syncs.
+// neomutt at a terminal of its own opens the mailbox, moves and flags what matches patterns, and syncs.
 func TestNeomutt(t *testing.T) {
 	needs(t, "neomutt", "neomutt")
-	needs(t, "script", "bsdutils")
 	s := clientServer(t)
 	home := t.TempDir()
 	deliverMany(t, s, "alice", 0, 20)
@@ -109,14 +108,14 @@ set header_cache=""
 set imap_qresync=yes
 push "<tag-pattern>~s 'Message 1[0-4]'<enter><tag-prefix><save-message>=Archive<enter><limit>all<enter><tag-pattern>~s 'Message [5-7]$'<enter><tag-prefix><set-flag>!<untag-pattern>.<enter><sync-mailbox><quit>"
 `, port(t, s.IMAP)))
-	runProgram(t, home, "", "script", "-qec", "TERM=xterm timeout 60 neomutt -n -F "+rc, "/dev/null")
+	shown := runTerminal(t, home, "neomutt", "-n", "-F", rc)
 	c := login(t, s, "alice", "wonderland")
 	status := func(box string) string {
 		_, counts, _ := strings.Cut(do(t, c, "STATUS "+box+" (MESSAGES)")[0], "(")
 		return strings.TrimSuffix(counts, ")")
 	}
 	if a, i := status("Archive"), status("INBOX"); a != "MESSAGES 5" || i != "MESSAGES 15" {
-		t.Errorf("Archive has %s, INBOX has %s; want 5 and 15", a, i)
+		t.Errorf("Archive has %s, INBOX has %s; want 5 and 15; neomutt showed:\n%q", a, i, shown)
 	}
 	do(t, c, "SELECT INBOX")
 	if got := do(t, c, "SEARCH FLAGGED")[0]; got != "* SEARCH 6 7 8" {
