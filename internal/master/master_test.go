@@ -172,7 +172,8 @@ func TestP13_MaxChild(t *testing.T) {
 	r.greeted(clients[0])
 	// P14: it is said that a client waits
 	r.eventually("a line about it", func() bool { return strings.Contains(r.log.String(), "all 2 processes are busy") })
-	if s := r.service(0); s.Forks != 2 || s.Busy != 2 {
+	r.eventually("two busy ones", func() bool { return r.service(0).Busy == 2 })
+	if s := r.service(0); s.Forks != 2 {
 		t.Errorf("%+v", s)
 	}
 	for _, c := range clients {

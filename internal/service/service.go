@@ -132,10 +132,10 @@ func Run(ctx context.Context, o Options, serve func(context.Context, net.Conn)) 
 func (w *worker) run(ctx context.Context) error {
 	serving, cut := context.WithCancel(context.WithValue(context.WithoutCancel(ctx), drainKey{}, w.drain))
 	defer cut()
+	signals, release := w.o.signals() // before the first connection, which SIGTERM would otherwise cut off
+	defer release()
 	accepting := make(chan error, 1)
 	go func() { accepting <- w.accept(serving) }()
-	signals, release := w.o.signals()
-	defer release()
 
 	asked, err := w.wait(ctx, signals, accepting)
 	w.stats.Draining.Store(true)
