@@ -29,7 +29,7 @@ workers are replaced, busy ones finish first. SIGTERM, SIGINT and SIGQUIT end al
 workers, after the grace time by SIGKILL. SIGUSR1 writes the stacks of all
 goroutines to the log (SIGQUIT does too).
 
-Not read yet: at= and cron= in EVENTS, wait= in DAEMON; they are refused.
+Not obeyed yet: at= and cron= in EVENTS (refused), wait= in DAEMON (started as the others).
 
 Exit codes: 0 ended as told, 1 a command of START failed, 69 an address cannot
 be had (with master_bind_errors_fatal), 71 pid file, 78 wrong configuration.`

@@ -30,7 +30,9 @@ type Service struct {
 	MaxFDs      int      // soft limit of descriptors; 0 = the master's
 	Babysit     bool     // at least one worker, at most 10 forks per second unless MaxForkRate says more
 	Daemon      bool     // no listener; one process that is started again whenever it ends
+	Wait        bool     // of a daemon: nothing else is started before it says that it is ready
 	DrainOver   bool     // workers that drain do not count towards MaxChild, up to twice MaxChild in all
+	Where       string   // file:line:column of its configuration, for errors; may be empty
 
 	// Life asks workers of ours for a sign of life so often; 0 = none, as every other program wants it.
 	Life time.Duration
@@ -43,6 +45,7 @@ type Event struct {
 	Path   string // the executable; default Argv[0]
 	Env    []string
 	Period time.Duration // between runs, the first at once; not used at the start
+	Where  string        // file:line:column of its configuration, for errors; may be empty
 }
 
 // Config is all that a master needs to know. Zero values mean the defaults.
@@ -111,29 +114,56 @@ func (c *Config) setDefaults() {
 // check finds what can never work, before anything is touched.
 func (c *Config) check() error {
 	seen := map[string]bool{}
-	for _, s := range c.Services {
-		switch {
-		case s.Name == "":
-			return fmt.Errorf("a service without a name")
-		case seen[s.Name]:
-			return fmt.Errorf("multiple entries for service '%s'", s.Name)
-		case len(s.Argv) == 0 || !s.Daemon && len(s.Listen) == 0:
-			return fmt.Errorf("unable to find command or port for service '%s'", s.Name)
+	for k := range c.Services {
+		s := &c.Services[k]
+		err := s.check()
+		if err == nil && seen[s.Name] {
+			err = fmt.Errorf("multiple entries for service '%s'", s.Name)
+		}
+		if err != nil {
+			return configured(s.Where, err)
 		}
 		seen[s.Name] = true
-		if err := executable(path(s.Path, s.Argv)); err != nil {
-			return fmt.Errorf("cannot find executable for service '%s': %w", s.Name, err)
-		}
 	}
-	for _, e := range c.Events {
-		if len(e.Argv) == 0 {
-			return fmt.Errorf("unable to find command or port for event '%s'", e.Name)
-		}
-		if err := executable(path(e.Path, e.Argv)); err != nil {
-			return fmt.Errorf("cannot find executable for event '%s': %w", e.Name, err)
+	for k := range c.Events {
+		if err := c.Events[k].check(); err != nil {
+			return configured(c.Events[k].Where, err)
 		}
 	}
 	return nil
+}
+
+func (s *Service) check() error {
+	switch {
+	case s.Name == "":
+		return fmt.Errorf("a service without a name")
+	case len(s.Argv) == 0 || !s.Daemon && len(s.Listen) == 0:
+		return fmt.Errorf("unable to find command or port for service '%s'", s.Name)
+	case s.Wait && !s.Daemon:
+		return fmt.Errorf("service '%s' is no daemon and cannot be waited for", s.Name)
+	}
+	if err := executable(path(s.Path, s.Argv)); err != nil {
+		return fmt.Errorf("cannot find executable for service '%s': %w", s.Name, err)
+	}
+	return nil
+}
+
+func (e *Event) check() error {
+	if len(e.Argv) == 0 {
+		return fmt.Errorf("unable to find command or port for event '%s'", e.Name)
+	}
+	if err := executable(path(e.Path, e.Argv)); err != nil {
+		return fmt.Errorf("cannot find executable for event '%s': %w", e.Name, err)
+	}
+	return nil
+}
+
+// configured says where the cause of an error is configured, if that is known.
+func configured(where string, err error) error {
+	if where == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", where, err)
 }
 
 func path(path string, argv []string) string {

@@ -34,12 +34,13 @@ func (m *Master) plan(ctx context.Context, c Config) *plan {
 		}
 		list, err := endpoints(ctx, s)
 		if err != nil {
-			p.err = fmt.Errorf("service '%s': %w", s.Name, err)
+			p.err = configured(s.Where, fmt.Errorf("service '%s': %w", s.Name, err))
 			return p
 		}
 		for _, at := range list {
 			if other, taken := seen[at.key()]; taken && at.addr.Port() != 0 {
-				p.err = fmt.Errorf("service '%s': %s is service '%s' already", s.Name, at.key(), other)
+				p.err = configured(s.Where,
+					fmt.Errorf("service '%s': %s is service '%s' already", s.Name, at.key(), other))
 				return p
 			}
 			seen[at.key()] = s.Name
@@ -79,7 +80,8 @@ func (m *Master) adopt(p *plan, start bool) error {
 			for _, o := range opened {
 				o.release()
 			}
-			return &Error{ExitUnavailable, fmt.Errorf("service '%s': %w", s.svc.Name, err)}
+			err = configured(s.svc.Where, fmt.Errorf("service '%s': %w", s.svc.Name, err))
+			return &Error{ExitUnavailable, err}
 		}
 		failed[s.key] = true
 	}

@@ -129,7 +129,7 @@ func (b *builder) event(section string, e Entry) master.Event {
 		kind, missing = "startup", "unable to find command for %s"
 	}
 	argv, path := b.command(e, kind, missing)
-	return master.Event{Name: e.Name, Argv: argv, Path: path}
+	return master.Event{Name: e.Name, Where: e.Pos.String(), Argv: argv, Path: path}
 }
 
 // forever is the period of an event that has none: it runs once.
@@ -161,7 +161,7 @@ func (b *builder) service(e Entry) master.Service {
 	missing := "unable to find command or port for service '%s'"
 	argv, path := b.command(e, "service", missing)
 	listen := e.Args["listen"]
-	s := master.Service{Name: e.Name, Argv: argv, Path: path, Listen: []string{listen.Value},
+	s := master.Service{Name: e.Name, Where: e.Pos.String(), Argv: argv, Path: path, Listen: []string{listen.Value},
 		Proto: e.Args["proto"].Value, Prefork: b.natural(e, "prefork"),
 		MaxForkRate: b.natural(e, "maxforkrate"), MaxFDs: b.natural(e, "maxfds"),
 		MaxChild: max(b.number(e, "maxchild", -1), 0), Babysit: b.toggle(e, "babysit")}
@@ -183,11 +183,8 @@ func (b *builder) service(e Entry) master.Service {
 func (b *builder) daemon(e Entry) master.Service {
 	b.known("DAEMON", e)
 	argv, path := b.command(e, "daemon", "unable to find command or port for service '%s'")
-	if b.toggle(e, "wait") {
-		b.fail(e.Args["wait"].Pos, "wait= is not supported yet")
-	}
-	return master.Service{Name: e.Name, Argv: argv, Path: path, Daemon: true, MaxFDs: b.natural(e, "maxfds"),
-		MaxForkRate: b.natural(e, "maxforkrate")}
+	return master.Service{Name: e.Name, Where: e.Pos.String(), Argv: argv, Path: path, Daemon: true,
+		Wait: b.toggle(e, "wait"), MaxFDs: b.natural(e, "maxfds"), MaxForkRate: b.natural(e, "maxforkrate")}
 }
 
 // natural is a number that means "none" when it is negative.

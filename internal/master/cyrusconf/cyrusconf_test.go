@@ -84,7 +84,7 @@ func TestFaults(t *testing.T) {
 		{"proto", in(svc + " proto=TCP"), "invalid proto 'TCP'"},
 		{"unix path", in(`a cmd=/bin/true listen=/` + strings.Repeat("x", 107)), "too long"},
 		{"at", "EVENTS {\n e cmd=/bin/true at=0400\n}\n", "c:2:18: at= is not supported yet"},
-		{"wait", "DAEMON {\n d cmd=/bin/true wait=y\n}\n", "wait= is not supported yet"},
+		{"wait", "DAEMON {\n d cmd=/bin/true wait=y\n}\n", ""},
 		{"long line", in("a " + strings.Repeat("x", 5000)), "line longer"},
 		{"CRLF", strings.ReplaceAll(in(svc), "\n", "\r\n"), ""},
 	} {

@@ -106,6 +106,9 @@ func verdictOf(text string) string {
 		if s.Babysit {
 			fmt.Fprint(&b, " babysit")
 		}
+		if s.Wait {
+			fmt.Fprint(&b, " wait")
+		}
 		fmt.Fprintln(&b)
 	}
 	for _, e := range c.Events {
