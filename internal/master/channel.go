@@ -115,7 +115,7 @@ func (c *channel) enqueue() {
 	c.queued = true
 	c.mu.Unlock()
 	if fresh {
-		c.in.put(func() { c.in.talk = append(c.in.talk, c) })
+		c.in.put(func() { c.in.talk.Put(c) })
 	}
 }
 

@@ -7,9 +7,6 @@ import (
 	"github.com/constance-mail/constance/internal/master/roster"
 )
 
-// share is how much of each source one round takes.
-const share = 64
-
 // lifeEvent is the start or the end of a child: one queue for both, so that no end overtakes its start. There are at
 // most a few for each child, and the roster bounds the children being started.
 type lifeEvent struct {
@@ -25,14 +22,14 @@ type inbox struct {
 	ask  chan func() // admin requests, run by the owner; who asks waits
 
 	mu     sync.Mutex
-	life   []lifeEvent
-	listen []roster.InstID // a connection waits
-	probe  []roster.InstID // roster wants a look
-	talk   []*channel      // status channels with something to take, each once
-	hangup bool            // SIGHUP
-	stop   os.Signal       // SIGTERM and the like
-	stacks bool            // SIGUSR1
-	plan   *plan           // a configuration that was loaded
+	life   roster.Queue[lifeEvent]
+	listen roster.Queue[roster.InstID] // a connection waits
+	probe  roster.Queue[roster.InstID] // roster wants a look
+	talk   roster.Queue[*channel]      // status channels with something to take, each once
+	hangup bool                        // SIGHUP
+	stop   os.Signal                   // SIGTERM and the like
+	stacks bool                        // SIGUSR1
+	plan   *plan                       // a configuration that was loaded
 }
 
 func newInbox() *inbox {
@@ -50,22 +47,17 @@ func (b *inbox) put(f func()) {
 	}
 }
 
-// take cuts a round's share off the front of a queue, into to.
-func take[T any](b *inbox, q *[]T, to []T) []T {
+// take takes a turn's share of a place, into to.
+func take[T any](b *inbox, q *roster.Queue[T], share int, to []T) []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := min(len(*q), share)
-	to = append(to[:0], (*q)[:n]...)
-	rest := copy(*q, (*q)[n:])
-	clear((*q)[rest:])
-	*q = (*q)[:rest]
-	return to
+	return q.Take(share, to)
 }
 
 // more is whether something is left for another round.
 func (b *inbox) more() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.life)+len(b.listen)+len(b.probe)+len(b.talk) > 0 || b.hangup || b.stop != nil ||
+	return b.life.Len()+b.listen.Len()+b.probe.Len()+b.talk.Len() > 0 || b.hangup || b.stop != nil ||
 		b.stacks || b.plan != nil
 }

@@ -14,55 +14,74 @@ import (
 	"github.com/constance-mail/constance/internal/master/roster"
 )
 
-// asks is how many admin requests one round takes.
-const asks = 4
+// stageOf is where the time of a turn is counted.
+var stageOf = [roster.Places]stage{roster.Signals: stageSignals, roster.Life: stageLife, roster.Talk: stageStatus,
+	roster.Listen: stageListen, roster.Probes: stageListen, roster.Timer: stageTimer, roster.Plans: stageReload,
+	roster.Asks: stageAdmin}
 
-// loop is the owner's. A round takes a bounded share of each source, always of all of them: an interruption, a flood or
-// a slow source never makes it leave out another.
+// turn is what the loop carries from place to place: room for what it takes, and the request that woke it.
+type turn struct {
+	life []lifeEvent
+	ids  []roster.InstID
+	talk []*channel
+	runs []run
+	ask  func()
+}
+
+// loop is the owner's. Each round is a roster.Round: a bounded share of each source, always of all of them: an
+// interruption, a flood or a slow source never makes it leave out another.
 func (m *Master) loop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	ended := ctx.Done()
-	var life []lifeEvent
-	var listen []roster.InstID
-	var talk []*channel
-	var runs []run
+	var t turn
 	for !m.roster.Done() {
 		m.clock.enter(stageWait)
-		ask := m.wait(timer, ended)
+		t.ask = m.wait(timer, ended)
 		if ended != nil && ctx.Err() != nil {
 			ended = nil
 			m.in.put(func() { m.in.stop = syscall.SIGTERM })
 		}
-		m.clock.enter(stageSignals)
-		m.takeSignals(ctx)
-		m.clock.enter(stageLife)
-		life = take(m.in, &m.in.life, life)
-		for _, e := range life {
-			m.lifeEvent(e)
+		for _, r := range roster.Round {
+			m.clock.enter(stageOf[r.Place])
+			m.visit(ctx, r, &t)
 		}
-		m.clock.enter(stageStatus)
-		talk = take(m.in, &m.in.talk, talk)
-		for _, c := range talk {
-			runs = m.listenTo(c, runs)
-		}
-		m.clock.enter(stageListen)
-		listen = take(m.in, &m.in.listen, listen)
-		for _, id := range listen {
-			m.pending(roster.Pending, id)
-		}
-		listen = take(m.in, &m.in.probe, listen)
-		for _, id := range listen {
-			m.pending(roster.Probed, id)
-		}
-		m.clock.enter(stageTimer)
-		m.step(roster.Event{Kind: roster.Tick})
-		m.clock.enter(stageReload)
-		m.takePlan()
-		m.clock.enter(stageAdmin)
-		m.answer(ask)
 	}
 	m.clock.enter(stageWait)
+}
+
+// visit takes the share of one place.
+func (m *Master) visit(ctx context.Context, r roster.Turn, t *turn) {
+	switch r.Place {
+	case roster.Signals:
+		m.takeSignals(ctx)
+	case roster.Life:
+		t.life = take(m.in, &m.in.life, r.Share, t.life)
+		for _, e := range t.life {
+			m.lifeEvent(e)
+		}
+	case roster.Talk:
+		t.talk = take(m.in, &m.in.talk, r.Share, t.talk)
+		for _, c := range t.talk {
+			t.runs = m.listenTo(c, t.runs)
+		}
+	case roster.Listen:
+		t.ids = take(m.in, &m.in.listen, r.Share, t.ids)
+		for _, id := range t.ids {
+			m.pending(roster.Pending, id)
+		}
+	case roster.Probes:
+		t.ids = take(m.in, &m.in.probe, r.Share, t.ids)
+		for _, id := range t.ids {
+			m.pending(roster.Probed, id)
+		}
+	case roster.Timer:
+		m.step(roster.Event{Kind: roster.Tick})
+	case roster.Plans:
+		m.takePlan()
+	case roster.Asks:
+		m.answer(t.ask, r.Share)
+	}
 }
 
 // wait returns when there is something to do, with the admin's request if that is what came.
@@ -137,11 +156,13 @@ func (m *Master) takePlan() {
 	m.counts.Reloads++
 }
 
-func (m *Master) answer(first func()) {
+// answer does what admins ask for, at most share of them, the one that woke the loop first.
+func (m *Master) answer(first func(), share int) {
 	if first != nil {
 		first()
+		share--
 	}
-	for range asks {
+	for range share {
 		select {
 		case f := <-m.in.ask:
 			f()
@@ -252,7 +273,7 @@ func (m *Master) perform() {
 			m.arm(a.Inst)
 		case roster.OpProbe:
 			id := a.Inst
-			m.in.put(func() { m.in.probe = append(m.in.probe, id) })
+			m.in.put(func() { m.in.probe.Put(id) })
 		case roster.OpRelease:
 			m.release(a.Inst)
 		case roster.OpGone:

@@ -209,7 +209,7 @@ func (m *Master) Reload() { m.in.put(func() { m.in.hangup = true }) }
 
 // spawned is called by a spawner.
 func (m *Master) spawned(r *started) {
-	m.in.put(func() { m.in.life = append(m.in.life, lifeEvent{child: r.order.child, start: r}) })
+	m.in.put(func() { m.in.life.Put(lifeEvent{child: r.order.child, start: r}) })
 }
 
 func (m *Master) stacks() {

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/constance-mail/constance/internal/master/roster"
 )
 
 // stuck is a log that takes nothing until it is freed, like a syslog socket that nobody reads.
@@ -190,4 +192,13 @@ func TestExecFails(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	r.eventually("a line", func() bool { return strings.Contains(r.log.String(), "can't fork process to run service a/ipv4") })
+}
+
+// The time of every turn is counted somewhere, and none of it as waiting.
+func TestEveryTurnHasAStage(t *testing.T) {
+	for p, s := range stageOf {
+		if s == stageWait {
+			t.Errorf("the turn of %v counts as waiting", roster.Place(p))
+		}
+	}
 }

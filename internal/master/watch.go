@@ -79,7 +79,7 @@ func (w *watcher) forget(fd int) {
 
 func (w *watcher) run() {
 	defer close(w.done)
-	var events [share]unix.EpollEvent
+	var events [64]unix.EpollEvent
 	for {
 		n, err := unix.EpollWait(w.ep, events[:], -1)
 		if err != nil && !errors.Is(err, unix.EINTR) {
@@ -100,9 +100,9 @@ func (w *watcher) sort(events []unix.EpollEvent) (quit bool) {
 	for k := range events {
 		switch tag, id := untag(&events[k]); tag {
 		case tagChild:
-			w.in.life = append(w.in.life, lifeEvent{child: roster.ChildID(id)})
+			w.in.life.Put(lifeEvent{child: roster.ChildID(id)})
 		case tagListener:
-			w.in.listen = append(w.in.listen, roster.InstID(id))
+			w.in.listen.Put(roster.InstID(id))
 		default:
 			quit = true
 		}
