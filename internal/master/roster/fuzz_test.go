@@ -51,6 +51,7 @@ type fuzzed struct {
 	now       time.Duration
 	forgotten map[ChildID]bool
 	acts      []Action
+	step      func(Event) // nil: feed
 }
 
 func (z *fuzzed) event(kind, a, b byte) {
@@ -76,6 +77,10 @@ func (z *fuzzed) event(kind, a, b byte) {
 	z.now += time.Duration(b) * time.Duration(a) * time.Millisecond
 	if b == 255 {
 		z.now -= time.Hour
+	}
+	if z.step != nil {
+		z.step(e)
+		return
 	}
 	z.feed(e)
 }

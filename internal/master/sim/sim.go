@@ -46,6 +46,7 @@ type listener struct {
 type World struct {
 	rnd   *rand.Rand
 	s     *roster.State
+	cheat roster.Cheat
 	now   time.Duration
 	high  time.Duration // the latest time that roster has seen
 	procs map[roster.ChildID]*proc
@@ -63,8 +64,8 @@ type World struct {
 
 // New is a world by a seed, with a mistake re-introduced or none.
 func New(seed uint64, cheat roster.Cheat) *World {
-	w := &World{rnd: rand.New(rand.NewPCG(seed, 7)), s: roster.New(), procs: map[roster.ChildID]*proc{},
-		ls: map[roster.InstID]*listener{}}
+	w := &World{rnd: rand.New(rand.NewPCG(seed, 7)), s: roster.New(), cheat: cheat,
+		procs: map[roster.ChildID]*proc{}, ls: map[roster.InstID]*listener{}}
 	w.s.SetCheat(cheat)
 	return w
 }
@@ -102,6 +103,8 @@ func (w *World) Step() error {
 		return w.mischief()
 	case k < 85 && w.rnd.IntN(10) == 0:
 		return w.reload()
+	case k < 86 && w.rnd.IntN(10) == 0:
+		return w.upgrade()
 	}
 	return w.feed(roster.Event{Kind: roster.Tick})
 }

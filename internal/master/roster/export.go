@@ -1,0 +1,221 @@
+package roster
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+)
+
+// Snapshot is a State as a value that can be written down, for a program that goes on in place of this one. Times are
+// of the clock that Step is given, which must go on too. What can be computed from the table of children is not in it.
+type Snapshot struct {
+	Conf     Config // without Services and Jobs, which are in the tables
+	Now      time.Duration
+	Insts    []InstSnapshot // in order
+	Jobs     []JobSnapshot  // in order
+	Ended    []ChildID      // in order
+	LastInst InstID
+	LastKid  ChildID
+	Stopping bool
+	Killed   bool
+	KillAt   time.Duration
+}
+
+// InstSnapshot is a listener instance and its children.
+type InstSnapshot struct {
+	Service      Service
+	ID           InstID
+	Removed      bool
+	Kids         []ChildSnapshot // in order
+	Forks        int
+	Conns        int
+	Multi        bool
+	Armed        bool
+	Probing      bool
+	ProbeAt      time.Duration
+	Pending      int
+	PendingSince time.Duration
+	LookedAt     time.Duration
+	LastProgress time.Duration
+	StuckForks   int
+	Rate         float64 // forks per second, at RateAt
+	RateAt       time.Duration
+	NotBefore    time.Duration
+	WakeAt       time.Duration
+	Fails        int
+	LastFail     time.Duration
+	Pauses       int
+	ForkFails    int
+	FailTotal    int
+	Complained   []time.Duration // by kind of complaint
+	Kept         []int           // by kind of complaint
+}
+
+// ChildSnapshot is a child. PID is 0 for one whose start was decided and not reported.
+type ChildSnapshot struct {
+	ID       ChildID
+	PID      int
+	Born     time.Duration
+	Class    Class
+	Busy     bool
+	Spoke    bool
+	Told     bool
+	Termed   bool
+	Exited   bool
+	EOF      bool
+	Status   syscall.WaitStatus
+	ExitedAt time.Duration
+	Since    time.Duration
+	Life     time.Duration
+	Active   int
+	Conns    int
+	Odd      int
+}
+
+// JobSnapshot is a job and its run, if there is one.
+type JobSnapshot struct {
+	Job     Job
+	Due     time.Duration
+	Running *ChildSnapshot
+	Removed bool
+}
+
+// Export writes the state down. The State can be used on.
+func (s *State) Export() *Snapshot {
+	p := &Snapshot{Conf: s.conf, Now: s.now, LastInst: s.lastInst, LastKid: s.lastKid, Stopping: s.stopping,
+		Killed: s.killed, KillAt: s.killAt}
+	for _, i := range s.order {
+		p.Insts = append(p.Insts, i.export())
+	}
+	for _, j := range s.jobs {
+		v := JobSnapshot{Job: j.Job, Due: j.due, Removed: j.removed}
+		if j.running != nil {
+			c := j.running.export()
+			v.Running = &c
+		}
+		p.Jobs = append(p.Jobs, v)
+	}
+	for _, c := range s.ended {
+		p.Ended = append(p.Ended, c.id)
+	}
+	return p
+}
+
+func (i *inst) export() InstSnapshot {
+	v := InstSnapshot{Service: i.Service, ID: i.id, Removed: i.removed, Forks: i.forks, Conns: i.conns, Multi: i.multi,
+		Armed: i.armed, Probing: i.probing, ProbeAt: i.probeAt, Pending: i.pending, PendingSince: i.pendingSince,
+		LookedAt: i.lookedAt, LastProgress: i.lastProgress, StuckForks: i.stuckForks, Rate: i.rate.value, RateAt: i.rate.at,
+		NotBefore: i.notBefore, WakeAt: i.wakeAt, Fails: i.fails, LastFail: i.lastFail, Pauses: i.pauses,
+		ForkFails: i.forkFails, FailTotal: i.failTotal, Complained: append([]time.Duration(nil), i.complained[:]...),
+		Kept: append([]int(nil), i.kept[:]...)}
+	for _, c := range i.kids {
+		v.Kids = append(v.Kids, c.export())
+	}
+	return v
+}
+
+func (c *child) export() ChildSnapshot {
+	return ChildSnapshot{ID: c.id, PID: c.pid, Born: c.born, Class: c.class, Busy: c.busy, Spoke: c.spoke, Told: c.told,
+		Termed: c.termed, Exited: c.exited, EOF: c.eof, Status: c.status, ExitedAt: c.exitedAt, Since: c.since,
+		Life: c.life, Active: c.active, Conns: c.conns, Odd: c.odd}
+}
+
+// Import makes the State again that was exported, and the actions without which it would wait for ever: to arm or look at
+// listeners, to start children whose start was under way. An error means that the snapshot contradicts itself.
+func Import(p *Snapshot) (*State, []Action, error) {
+	s := New()
+	s.conf, s.now, s.lastInst, s.lastKid = p.Conf, p.Now, p.LastInst, p.LastKid
+	s.stopping, s.killed, s.killAt = p.Stopping, p.Killed, p.KillAt
+	for k := range p.Insts {
+		if err := s.importInst(&p.Insts[k]); err != nil {
+			return nil, nil, err
+		}
+	}
+	for k := range p.Jobs {
+		v := &p.Jobs[k]
+		j := &job{Job: v.Job, due: v.Due, removed: v.Removed}
+		s.jobs = append(s.jobs, j)
+		if v.Running == nil {
+			continue
+		}
+		c, err := s.importChild(v.Running)
+		if err != nil {
+			return nil, nil, err
+		}
+		c.job, j.running = j, c
+	}
+	for _, id := range p.Ended {
+		c := s.children[id]
+		if c == nil || !c.exited {
+			return nil, nil, fmt.Errorf("child %d has ended and is not known", id)
+		}
+		s.ended = append(s.ended, c)
+	}
+	if err := s.Check(); err != nil {
+		return nil, nil, err
+	}
+	return s, s.reconnect(nil), nil
+}
+
+func (s *State) importInst(v *InstSnapshot) error {
+	if s.insts[v.ID] != nil || v.ID == 0 || v.ID > s.lastInst {
+		return fmt.Errorf("instance %d is there twice, or was never made", v.ID)
+	}
+	i := &inst{Service: v.Service, id: v.ID, removed: v.Removed, forks: v.Forks, conns: v.Conns, multi: v.Multi,
+		armed: v.Armed, probing: v.Probing, probeAt: v.ProbeAt, pending: v.Pending, pendingSince: v.PendingSince,
+		lookedAt: v.LookedAt, lastProgress: v.LastProgress, stuckForks: v.StuckForks,
+		rate: rate{value: v.Rate, at: v.RateAt}, notBefore: v.NotBefore, wakeAt: v.WakeAt, fails: v.Fails,
+		lastFail: v.LastFail, pauses: v.Pauses, forkFails: v.ForkFails, failTotal: v.FailTotal}
+	copy(i.complained[:], v.Complained)
+	copy(i.kept[:], v.Kept)
+	s.insts[i.id] = i
+	s.order = append(s.order, i)
+	for k := range v.Kids {
+		c, err := s.importChild(&v.Kids[k])
+		if err != nil {
+			return err
+		}
+		c.inst, c.at = i, k
+		i.kids = append(i.kids, c)
+		i.count[c.class]++
+		if c.pid == 0 && !c.exited {
+			i.starting++
+		}
+	}
+	return nil
+}
+
+func (s *State) importChild(v *ChildSnapshot) (*child, error) {
+	if s.children[v.ID] != nil || v.ID == 0 || v.ID > s.lastKid || v.Class >= classes || (v.Class == gone) != v.Exited {
+		return nil, fmt.Errorf("child %d is there twice, was never made or is nothing", v.ID)
+	}
+	c := &child{id: v.ID, pid: v.PID, born: v.Born, class: v.Class, busy: v.Busy, spoke: v.Spoke, told: v.Told,
+		termed: v.Termed, exited: v.Exited, eof: v.EOF, status: v.Status, exitedAt: v.ExitedAt, since: v.Since,
+		life: v.Life, active: v.Active, conns: v.Conns, odd: v.Odd}
+	s.children[c.id] = c
+	return c, nil
+}
+
+// reconnect is what the outside was asked for and has not answered.
+func (s *State) reconnect(acts []Action) []Action {
+	for _, i := range s.order {
+		switch {
+		case i.removed:
+		case i.armed:
+			acts = append(acts, Action{Op: OpArm, Inst: i.id})
+		case i.probing:
+			acts = append(acts, Action{Op: OpProbe, Inst: i.id})
+		}
+		for _, c := range i.kids {
+			if c.pid == 0 && !c.exited {
+				acts = append(acts, Action{Op: OpSpawn, Inst: i.id, Child: c.id})
+			}
+		}
+	}
+	for _, j := range s.jobs {
+		if c := j.running; c != nil && c.pid == 0 && !c.exited {
+			acts = append(acts, Action{Op: OpSpawn, Child: c.id, Text: j.Key})
+		}
+	}
+	return acts
+}
