@@ -2,15 +2,11 @@ package master
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math"
 	"os"
-	"os/signal"
-	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -53,18 +49,6 @@ type instance struct {
 	id   int     // CYRUS_ID
 	name string  // service/family
 	kids int     // from OpSpawn to OpForget
-}
-
-// kid is a child process, from the order to start it to roster's OpForget.
-type kid struct {
-	order *order
-	kind  string // SERVICE, DAEMON, EVENT
-	name  string
-	inst  roster.InstID
-	pid   int
-	pidfd int
-	ch    *channel // nil: no status channel
-	begun time.Time
 }
 
 // Counters count since the start.
@@ -111,23 +95,17 @@ func (m *Master) Run(ctx context.Context) error {
 	if err := m.runStart(ctx); err != nil {
 		return err
 	}
-	p := m.plan(ctx, m.conf)
-	if p.err != nil {
-		return &Error{ExitConfig, p.err}
-	}
-	var err error
-	if m.watch, err = newWatcher(m.in); err != nil {
-		return &Error{ExitOS, err}
-	}
-	defer m.watch.close()
-	if m.spawn, err = newSpawners(m.spawned); err != nil {
-		return &Error{ExitOS, err}
-	}
-	defer m.closeSockets()
-	if err := m.adopt(p, true); err != nil {
-		m.spawn.close()
+	if err := m.tools(); err != nil {
 		return err
 	}
+	defer m.watch.close()
+	defer m.closeSockets()
+	defer m.spawn.close()
+	p, err := m.firstPlan(ctx)
+	if err != nil {
+		return err
+	}
+	m.reconfigure(p)
 	m.helpers.Add(1)
 	go func() {
 		defer m.helpers.Done()
@@ -143,6 +121,27 @@ func (m *Master) Run(ctx context.Context) error {
 		m.forget(id)
 	}
 	return nil
+}
+
+// tools makes what the loop works with.
+func (m *Master) tools() (err error) {
+	if m.watch, err = newWatcher(m.in); err != nil {
+		return &Error{ExitOS, err}
+	}
+	if m.spawn, err = newSpawners(m.spawned); err != nil {
+		m.watch.close()
+		return &Error{ExitOS, err}
+	}
+	return nil
+}
+
+// firstPlan resolves the addresses and opens the listeners.
+func (m *Master) firstPlan(ctx context.Context) (*plan, error) {
+	p := m.plan(ctx, m.conf)
+	if p.err != nil {
+		return nil, &Error{ExitConfig, p.err}
+	}
+	return p, m.listen(p, true)
 }
 
 func (m *Master) endLog() {
@@ -162,61 +161,6 @@ func (m *Master) closeSockets() {
 	}
 }
 
-// signals turns signals into flags: however often one comes, it is one flag.
-func (m *Master) signals(quit <-chan struct{}) {
-	list := []os.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR1}
-	listen := func(c <-chan os.Signal, own chan os.Signal) {
-		m.helpers.Add(1)
-		go func() {
-			defer m.helpers.Done()
-			for {
-				select {
-				case s := <-c:
-					m.in.put(func() { m.in.signal(s) })
-				case <-quit:
-					signal.Stop(own)
-					return
-				}
-			}
-		}()
-	}
-	if m.conf.Signals != nil {
-		listen(m.conf.Signals, make(chan os.Signal))
-		return
-	}
-	for _, s := range list { // a channel each, so that a flood of one does not crowd out another
-		c := make(chan os.Signal, 1)
-		signal.Notify(c, s)
-		listen(c, c)
-	}
-	// Caught rather than ignored: what is ignored stays ignored in the children.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGUSR2, syscall.SIGPIPE, syscall.SIGALRM)
-}
-
-func (b *inbox) signal(s os.Signal) {
-	switch s {
-	case syscall.SIGHUP:
-		b.hangup = true
-	case syscall.SIGUSR1:
-		b.stacks = true
-	default:
-		b.stop = s
-	}
-}
-
-// Reload asks for what SIGHUP asks for.
-func (m *Master) Reload() { m.in.put(func() { m.in.hangup = true }) }
-
-// spawned is called by a spawner.
-func (m *Master) spawned(r *started) {
-	m.in.put(func() { m.in.life.Put(lifeEvent{child: r.order.child, start: r}) })
-}
-
-func (m *Master) stacks() {
-	buf := make([]byte, 1<<20)
-	m.log.Warn("stacks", "stack", string(buf[:runtime.Stack(buf, true)]))
-}
-
 // socket reference counting; owner only.
 func (m *Master) unref(s *socket) {
 	if s.refs--; s.refs > 0 {
@@ -225,65 +169,4 @@ func (m *Master) unref(s *socket) {
 	delete(m.socks, s.key)
 	m.watch.forget(s.fd)
 	s.release()
-}
-
-// runStart runs the commands of Config.Start one after the other. Exit 0 and 75 are success.
-func (m *Master) runStart(ctx context.Context) error {
-	for k := range m.conf.Start {
-		e := &m.conf.Start[k]
-		status, err := m.runOne(ctx, e)
-		switch {
-		case err != nil:
-			return &Error{1, err}
-		case status.Exited() && (status.ExitStatus() == 0 || status.ExitStatus() == ExitTempFail):
-		default:
-			m.log.Error("can't run startup", "name", e.Name, "status", describe(status))
-			return &Error{1, errors.New("can't run startup " + e.Name + ": " + describe(status))}
-		}
-	}
-	return nil
-}
-
-// runOne waits for one command; if the master is told to end meanwhile, the command is.
-func (m *Master) runOne(ctx context.Context, e *Event) (syscall.WaitStatus, error) {
-	s, err := newSpawners(func(*started) {})
-	if err != nil {
-		return 0, err
-	}
-	defer s.close()
-	got := make(chan *started, 1)
-	s.done = func(r *started) { got <- r }
-	begun := time.Now()
-	s.put(&order{lane: "start", path: path(e.Path, e.Argv), argv: e.Argv, env: append(environ(), e.Env...),
-		output: m.conf.Output})
-	r := <-got
-	if r.err != nil {
-		return 0, r.err
-	}
-	defer unix.Close(r.pidfd) //nolint:errcheck // nothing can be done
-	stop, killed := time.Time{}, false
-	p := []unix.PollFd{{Fd: int32(r.pidfd), Events: unix.POLLIN}}
-	for {
-		if n, _ := unix.Poll(p, 100); n > 0 { // an interruption is a look more
-			break
-		}
-		m.in.mu.Lock()
-		told := m.in.stop != nil || ctx.Err() != nil
-		m.in.mu.Unlock()
-		switch {
-		case told && stop.IsZero():
-			stop = time.Now()
-			unix.PidfdSendSignal(r.pidfd, unix.SIGTERM, nil, 0) //nolint:errcheck // it may have ended
-		case told && !killed && time.Since(stop) > m.conf.Grace:
-			killed = true
-			unix.PidfdSendSignal(r.pidfd, unix.SIGKILL, nil, 0) //nolint:errcheck // it may have ended
-		}
-	}
-	var status syscall.WaitStatus
-	_, err = syscall.Wait4(r.pid, &status, 0, nil)
-	m.logExit("START", e.Name, e.Argv[0], r.pid, begun, status)
-	if !stop.IsZero() {
-		return status, errors.New("told to end during the start")
-	}
-	return status, err
 }

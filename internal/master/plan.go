@@ -58,9 +58,19 @@ func (s *spec) socketKey() string {
 	return s.at.key()
 }
 
-// adopt puts a plan in force: all of it, or at a reload nothing. At the start an address that cannot be had is logged
-// and left out, unless Config.BindErrorsFatal; a reload that still cannot have it is none the worse.
-func (m *Master) adopt(p *plan, start bool) error {
+// adopt puts a plan in force: all of it or nothing.
+func (m *Master) adopt(p *plan) error {
+	if err := m.listen(p, false); err != nil {
+		return err
+	}
+	m.reconfigure(p)
+	return nil
+}
+
+// listen opens the sockets that a plan wants and that are not open yet: all of them, or at a reload none. At the start
+// an address that cannot be had is logged and left out, unless Config.BindErrorsFatal; a reload that still cannot have
+// it is none the worse.
+func (m *Master) listen(p *plan, start bool) error {
 	opened := map[string]*socket{}
 	failed := map[string]bool{}
 	for k := range p.specs {
@@ -89,7 +99,6 @@ func (m *Master) adopt(p *plan, start bool) error {
 		m.socks[key] = sock
 	}
 	m.failed = failed
-	m.reconfigure(p)
 	return nil
 }
 

@@ -101,7 +101,7 @@ func (s *spawners) next() *order {
 	return o
 }
 
-// close waits for the forks under way.
+// close waits for the forks under way. It may be called again.
 func (s *spawners) close() {
 	s.mu.Lock()
 	s.closed = true

@@ -1,0 +1,162 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/constance-mail/constance/internal/master/roster"
+)
+
+// kid is a child process, from the order to start it to roster's OpForget.
+type kid struct {
+	order *order
+	kind  string // SERVICE, DAEMON, EVENT
+	name  string
+	inst  roster.InstID
+	pid   int
+	pidfd int
+	ch    *channel // nil: no status channel
+	begun time.Time
+}
+
+// spawned is called by a spawner.
+func (m *Master) spawned(r *started) {
+	m.in.put(func() { m.in.life.Put(lifeEvent{child: r.order.child, start: r}) })
+}
+
+// lifeEvent is the start or the end of a child.
+func (m *Master) lifeEvent(e lifeEvent) {
+	k := m.kids[e.child]
+	if e.start == nil {
+		if k != nil {
+			m.reap(e.child, k)
+		}
+		return
+	}
+	r := e.start
+	if r.order.sock != nil {
+		m.unref(r.order.sock)
+	}
+	if r.err == nil {
+		r.err = m.watch.child(e.child, r.pidfd)
+		if r.err != nil { // out of kernel memory: without a watch its end would be missed
+			abandon(r.pid) //nolint:errcheck // only its text
+			unix.Close(r.pidfd)
+			if r.status != nil {
+				r.status.Close() //nolint:errcheck // nobody writes to it
+			}
+		}
+	}
+	if r.err != nil {
+		m.counts.ForkFails++
+		m.step(roster.Event{Kind: roster.SpawnFail, Child: e.child, Text: r.err.Error()})
+		return
+	}
+	m.counts.Forks++
+	k.pid, k.pidfd, k.begun = r.pid, r.pidfd, time.Now()
+	if r.status != nil {
+		k.ch = newChannel(e.child, r.status, m.in)
+		m.helpers.Add(1)
+		go func() {
+			defer m.helpers.Done()
+			k.ch.read()
+		}()
+	}
+	m.log.Debug("about to exec "+r.order.path, "name", k.name, "pid", k.pid)
+	m.step(roster.Event{Kind: roster.Spawned, Child: e.child, PID: r.pid})
+}
+
+// reap asks the kernel what became of a child whose pidfd is readable.
+func (m *Master) reap(id roster.ChildID, k *kid) {
+	var status syscall.WaitStatus
+	pid, err := syscall.Wait4(k.pid, &status, syscall.WNOHANG, nil)
+	if err == nil && pid == 0 || errors.Is(err, syscall.EINTR) {
+		return // not yet; only a stray event
+	}
+	unix.Close(k.pidfd) //nolint:errcheck // epoll forgets it with this
+	k.pidfd = -1
+	m.counts.Exits++
+	m.logExit(k.kind, k.name, k.order.argv[0], k.pid, k.begun, status)
+	m.step(roster.Event{Kind: roster.Exited, Child: id, Status: status})
+}
+
+func (m *Master) forget(id roster.ChildID) {
+	k := m.kids[id]
+	if k == nil {
+		return
+	}
+	delete(m.kids, id)
+	if i := m.insts[k.inst]; i != nil {
+		i.kids--
+	}
+	if k.ch != nil {
+		k.ch.close()
+	}
+}
+
+// start orders a child for an instance or a job.
+func (m *Master) start(a roster.Action) {
+	o := &order{child: a.Child, cred: m.conf.Credential, output: m.conf.Output}
+	k := &kid{order: o, pidfd: -1, inst: a.Inst}
+	if i := m.insts[a.Inst]; i != nil {
+		k.kind, k.name, o.lane = "SERVICE", i.name, i.name
+		if i.svc.Daemon {
+			k.kind = "DAEMON"
+		}
+		o.path, o.argv = path(i.svc.Path, i.svc.Argv), i.svc.Argv
+		o.env, o.maxFDs = serviceEnv(i.svc, i.id), i.svc.MaxFDs
+		if o.sock = i.sock; o.sock != nil {
+			o.sock.refs++
+			// Workers of ours make the socket non-blocking, and a program in C may spin on such a one; so the flag is
+			// cleared, but never under the feet of workers that wait in accept.
+			o.clear = i.kids == 0
+		}
+		i.kids++
+	} else if e := m.jobs[a.Text]; e != nil {
+		k.kind, k.name, o.lane = "EVENT", e.Name, "event "+e.Name
+		o.path, o.argv, o.env = path(e.Path, e.Argv), e.Argv, append(environ(), e.Env...)
+	} else {
+		o.path, o.argv = "/", []string{"/"} // cannot be: fails to start, which roster handles
+	}
+	m.kids[a.Child] = k
+	m.spawn.put(o)
+}
+
+func (m *Master) logExit(kind, name, path string, pid int, begun time.Time, status syscall.WaitStatus) {
+	level := slog.LevelDebug
+	if !status.Exited() || status.ExitStatus() != 0 && status.ExitStatus() != ExitTempFail {
+		level = slog.LevelError
+	}
+	if m.roster.Stopping() && status.Signaled() {
+		level = slog.LevelDebug // as told
+	}
+	if m.log.Enabled(context.Background(), level) {
+		name, _, _ := strings.Cut(name, "/")
+		m.log.Log(context.Background(), level, fmt.Sprintf("process type:%s name:%s path:%s age:%.3fs pid:%d %s", kind,
+			name, path, time.Since(begun).Seconds(), pid, describe(status)))
+	}
+}
+
+// describe puts a status into Cyrus's words.
+func describe(s syscall.WaitStatus) string {
+	switch {
+	case s.Signaled():
+		text := fmt.Sprintf("signaled to death by signal %d (%s", s.Signal(), s.Signal())
+		if s.CoreDump() {
+			text += ", core dumped"
+		}
+		return text + ")"
+	case s.ExitStatus() == ExitTempFail:
+		return "was killed"
+	case s.ExitStatus() == 0:
+		return "exited normally"
+	}
+	return fmt.Sprintf("exited, status %d", s.ExitStatus())
+}
