@@ -41,6 +41,7 @@ type masterFlags struct {
 	verbose               int
 	daemon, keep, version bool
 	check                 bool
+	control               string
 }
 
 // masterCommand is the verb master.
@@ -66,6 +67,7 @@ func masterCommand() *cobra.Command {
 		"go to the background; the exit code tells whether the start went well")
 	flags.BoolVarP(&f.keep, "keep", "D", false, "keep standard input, output and error open, and log to standard error")
 	flags.BoolVarP(&f.version, "print-version", "V", false, "print the version and end")
+	flags.StringVar(&f.control, "control", "", controlHelp)
 	flags.BoolVar(&f.check, "check", false, "check cyrus.conf, list what is odd in it, and end")
 	return c
 }
@@ -127,7 +129,8 @@ func (f *masterFlags) serve(ctx context.Context) error {
 	if conf.Output, err = f.streams(); err != nil {
 		return err
 	}
-	lock, err := master.OpenPIDFile(first(f.pidFile, opts["master_pid_file"], "/run/cyrus-master.pid"))
+	pidFile := masterPIDFile(f.pidFile, opts)
+	lock, err := master.OpenPIDFile(pidFile)
 	if err != nil {
 		log.Error(err.Error())
 		return err
@@ -141,7 +144,7 @@ func (f *masterFlags) serve(ctx context.Context) error {
 	if f.daemon {
 		changeDir(opts["configdirectory"])
 	}
-	err = master.Run(ctx, conf)
+	err = runControlled(ctx, conf, controlPath(f.control, pidFile))
 	if err != nil {
 		log.Error(err.Error())
 	}

@@ -44,23 +44,46 @@ func Processes(dir string) []Process {
 	return out
 }
 
+// At is the process that answers on a socket of this name, whatever its directory; service is for messages only.
+func At(path, service string) Process { return Process{Service: service, path: path} }
+
+// Path is the name of its socket.
+func (p Process) Path() string { return p.path }
+
+func (p Process) String() string {
+	if p.PID == 0 {
+		return p.Service
+	}
+	return fmt.Sprintf("%s %d", p.Service, p.PID)
+}
+
 // maxAnswer bounds an answer, in octets.
 const maxAnswer = 256 << 20
 
 // Get asks for one path and hands its body to read.
 func (p Process) Get(ctx context.Context, path string, read func(io.Reader) error) error {
+	return p.do(ctx, http.MethodGet, path, read)
+}
+
+// Post asks for something to be done and hands the answer's body to read.
+func (p Process) Post(ctx context.Context, path string, read func(io.Reader) error) error {
+	return p.do(ctx, http.MethodPost, path, read)
+}
+
+func (p Process) do(ctx context.Context, method, path string, read func(io.Reader) error) error {
 	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: p.dial}}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://constance"+path, nil)
+	r, err := http.NewRequestWithContext(ctx, method, "http://constance"+path, nil)
 	if err != nil {
 		return err
 	}
 	resp, err := c.Do(r)
 	if err != nil {
-		return fmt.Errorf("%s %d: %w", p.Service, p.PID, err)
+		return fmt.Errorf("%s: %w", p, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s %d: %s: %s", p.Service, p.PID, path, resp.Status)
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // the status says enough
+		return fmt.Errorf("%s: %s: %s", p, path, strings.TrimSpace(resp.Status+" "+string(text)))
 	}
 	return read(io.LimitReader(resp.Body, maxAnswer))
 }
@@ -74,8 +97,11 @@ func (p Process) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "unix", short)
 }
 
-// get asks for a JSON value.
-func get[T any](ctx context.Context, p Process, path string) (v T, err error) {
+// maxRefusal bounds the text of a refusal, in octets.
+const maxRefusal = 4 << 10
+
+// Ask asks for a JSON value.
+func Ask[T any](ctx context.Context, p Process, path string) (v T, err error) {
 	err = p.Get(ctx, path, func(r io.Reader) error { return json.NewDecoder(r).Decode(&v) })
 	return v, err
 }
@@ -97,8 +123,8 @@ func Look(ctx context.Context, dir string) View {
 	defer cancel()
 	var mu sync.Mutex // guards v
 	Each(Processes(dir), func(p Process) {
-		st, err := get[Status](ctx, p, "/status")
-		ss, err2 := get[[]Session](ctx, p, "/sessions")
+		st, err := Ask[Status](ctx, p, "/status")
+		ss, err2 := Ask[[]Session](ctx, p, "/sessions")
 		mu.Lock()
 		defer mu.Unlock()
 		if err == nil {

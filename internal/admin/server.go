@@ -25,6 +25,9 @@ type Options struct {
 	Sessions func() []Session
 	Metrics  http.Handler
 	Log      *slog.Logger // nil: none
+
+	// Handle answers what only this process knows, by patterns of http.ServeMux: "POST /reload".
+	Handle map[string]http.HandlerFunc
 }
 
 // Server answers on one socket.
@@ -46,11 +49,19 @@ func Listen(dir string, o Options) (*Server, error) {
 		return nil, err
 	}
 	sweep(dir)
+	return ListenAt(filepath.Join(dir, o.Service+"."+strconv.Itoa(os.Getpid())+".sock"), o)
+}
+
+// ListenAt is Listen on a socket of this name, in place of one that a dead process left. What else is in its directory is
+// none of our business: it may be /run. Anything but a socket of that name is an error.
+func ListenAt(path string, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{path: filepath.Join(dir, o.Service+"."+strconv.Itoa(os.Getpid())+".sock"), started: time.Now(), opts: o,
-		done: make(chan struct{})}
+	if fi, err := os.Lstat(path); err == nil && fi.Mode()&os.ModeSocket == 0 {
+		return nil, fmt.Errorf("admin socket: %s is there and no socket", path)
+	}
+	s := &Server{path: path, started: time.Now(), opts: o, done: make(chan struct{})}
 	l, err := listenUnix(s.path)
 	if err != nil {
 		return nil, fmt.Errorf("admin socket: %w", err)
@@ -89,6 +100,9 @@ func (s *Server) handler() http.Handler {
 	if s.opts.Metrics != nil {
 		m.Handle("GET /metrics", s.opts.Metrics)
 	}
+	for pattern, h := range s.opts.Handle {
+		m.HandleFunc(pattern, h)
+	}
 	m.HandleFunc("GET /debug/pprof/", pprof.Index)
 	m.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	m.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
@@ -116,10 +130,15 @@ func (s *Server) sessions() []Session {
 }
 
 func (s *Server) answer(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(v); err != nil {
+	if err := Answer(w, v); err != nil {
 		s.opts.Log.Debug("admin answer", "err", err)
 	}
+}
+
+// Answer writes v as JSON. An error means that whoever asked has gone.
+func Answer(w http.ResponseWriter, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(v)
 }
 
 // maxStacks bounds the text of all stacks, in octets.

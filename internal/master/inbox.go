@@ -3,6 +3,7 @@ package master
 import (
 	"os"
 	"sync"
+	"time"
 
 	"github.com/constance-mail/constance/internal/master/roster"
 )
@@ -22,6 +23,7 @@ type inbox struct {
 	ask  chan func() // admin requests, run by the owner; who asks waits
 
 	mu     sync.Mutex
+	since  time.Time // when something came that the owner has not looked at yet; zero: nothing did
 	life   roster.Queue[lifeEvent]
 	listen roster.Queue[roster.InstID] // a connection waits
 	probe  roster.Queue[roster.InstID] // roster wants a look
@@ -39,12 +41,27 @@ func newInbox() *inbox {
 // put changes the inbox under its lock and wakes the owner.
 func (b *inbox) put(f func()) {
 	b.mu.Lock()
+	if b.since.IsZero() {
+		b.since = time.Now()
+	}
 	f()
 	b.mu.Unlock()
 	select {
 	case b.wake <- struct{}{}:
 	default: // woken already
 	}
+}
+
+// waited is how long something has been there that the owner, who comes to look now, has not seen.
+func (b *inbox) waited() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	since := b.since
+	b.since = time.Time{}
+	if since.IsZero() {
+		return 0
+	}
+	return time.Since(since)
 }
 
 // take takes a turn's share of a place, into to.

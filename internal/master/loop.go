@@ -31,6 +31,7 @@ func (m *Master) loop(ctx context.Context) {
 	defer timer.Stop()
 	ended := ctx.Done()
 	var t turn
+	m.in.waited() // what came during the start did not wait for this loop
 	for !m.roster.Done() {
 		m.clock.enter(stageWait)
 		t.ask = m.wait(timer, ended)
@@ -38,6 +39,7 @@ func (m *Master) loop(ctx context.Context) {
 			ended = nil
 			m.in.put(func() { m.in.stop = syscall.SIGTERM })
 		}
+		m.clock.waited(m.in.waited())
 		for _, r := range roster.Round {
 			m.clock.enter(stageOf[r.Place])
 			m.visit(ctx, r, &t)

@@ -6,7 +6,6 @@ import (
 	"math"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,19 +15,18 @@ import (
 
 // Master is a master process. Its methods are safe for any goroutine; Run is called once.
 type Master struct {
-	conf   Config // owned by Run's goroutine from then on
-	in     *inbox
-	log    *slog.Logger
-	logq   *logQueue
-	done   chan struct{} // closed when Run returns
-	stalls atomic.Uint64
+	conf  Config // owned by Run's goroutine from then on
+	in    *inbox
+	log   *slog.Logger
+	logq  *logQueue
+	done  chan struct{} // closed when Run returns
+	clock *stopwatch    // others than the owner read what is atomic
 
 	// The rest is owned by Run's goroutine.
 	roster   *roster.State
 	acts     []roster.Action
 	watch    *watcher
 	spawn    *spawners
-	clock    *stopwatch
 	insts    map[roster.InstID]*instance
 	socks    map[string]*socket
 	failed   map[string]bool // endpoints that could not be had, by instance key
@@ -62,7 +60,7 @@ func New(c Config) (*Master, error) {
 	if err := c.check(); err != nil {
 		return nil, &Error{ExitConfig, err}
 	}
-	return &Master{conf: c, in: newInbox(), done: make(chan struct{}), roster: roster.New(), clock: newStopwatch(),
+	return &Master{conf: c, in: newInbox(), done: make(chan struct{}), roster: roster.New(), clock: newStopwatch(c.Stall),
 		insts: map[roster.InstID]*instance{}, socks: map[string]*socket{}, failed: map[string]bool{},
 		kids: map[roster.ChildID]*kid{}, jobs: map[string]*Event{}, reloads: reloadBurst}, nil
 }
@@ -109,7 +107,7 @@ func (m *Master) Run(ctx context.Context) error {
 	m.helpers.Add(1)
 	go func() {
 		defer m.helpers.Done()
-		m.clock.watch(m.conf.Stall, m.log, quit, &m.stalls)
+		m.clock.watch(m.log, quit)
 	}()
 	m.log.Info("ready for work", "services", len(m.insts))
 	if m.conf.Ready != nil {

@@ -135,21 +135,6 @@ func TestP29_SecondMaster(t *testing.T) {
 	}
 }
 
-func TestHistogram(t *testing.T) {
-	var h Histogram
-	for _, d := range []time.Duration{0, 999, time.Microsecond, 3 * time.Microsecond, time.Millisecond, time.Hour} {
-		h.add(d)
-	}
-	for bucket, want := range map[int]uint64{0: 2, 1: 1, 2: 1, 10: 1, buckets - 1: 1} {
-		if h.Counts[bucket] != want {
-			t.Errorf("bucket %d: %d, want %d", bucket, h.Counts[bucket], want)
-		}
-	}
-	if h.Max != time.Hour || h.Sum < time.Hour {
-		t.Errorf("max %v, sum %v", h.Max, h.Sum)
-	}
-}
-
 // A Unix listener replaces an old socket, but nothing else, and is open to all.
 func TestUnixListener(t *testing.T) {
 	dir := t.TempDir()

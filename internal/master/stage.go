@@ -1,7 +1,6 @@
 package master
 
 import (
-	"log/slog"
 	"math/bits"
 	"sync/atomic"
 	"time"
@@ -24,6 +23,8 @@ const (
 
 var stageNames = [stages]string{"wait", "signals", "children", "status", "listeners", "timer", "reload", "admin"}
 
+func (s stage) String() string { return stageNames[s] }
+
 // buckets: bucket n counts durations below 2^n microseconds, the last everything above.
 const buckets = 26
 
@@ -35,30 +36,83 @@ type Histogram struct {
 	Max    time.Duration   `json:"max"`
 }
 
-func (h *Histogram) add(d time.Duration) {
-	h.Counts[min(bits.Len64(uint64(d/time.Microsecond)), buckets-1)]++
-	h.Sum += d
-	h.Max = max(h.Max, d)
-}
-
-// stopwatch times the stages. Only its atomics are read by another goroutine, the watchdog.
-type stopwatch struct {
-	now   atomic.Int32 // the stage
-	since atomic.Int64 // of the round's work, ns since start; 0 while waiting
-	begin time.Time    // the watch's own zero
-
-	at      time.Duration // of the present stage
-	round   time.Duration // of the present round's work
-	h       [stages]Histogram
-	rounds  uint64
-	longest time.Duration // round, without waiting
-}
-
-func newStopwatch() *stopwatch {
-	w := &stopwatch{begin: time.Now()}
-	for s := range w.h {
-		w.h[s].Stage = stageNames[s]
+// Total is the number of durations.
+func (h *Histogram) Total() (n uint64) {
+	for _, c := range h.Counts {
+		n += c
 	}
+	return n
+}
+
+// Quantile is a bound that the share q of the durations does not exceed: a power of two, or Max if that is less; 0 if
+// there are none.
+func (h *Histogram) Quantile(q float64) time.Duration {
+	want, sum := q*float64(h.Total()), uint64(0)
+	for n, c := range h.Counts[:buckets-1] {
+		if sum += c; sum > 0 && float64(sum) >= want {
+			return min(time.Duration(1<<n)*time.Microsecond, h.Max)
+		}
+	}
+	return h.Max
+}
+
+// counts is a Histogram that one goroutine fills in and any may read.
+type counts struct {
+	n        [buckets]atomic.Uint64
+	sum, max atomic.Int64
+}
+
+func (c *counts) add(d time.Duration) {
+	n := &c.n[min(bits.Len64(uint64(d/time.Microsecond)), buckets-1)]
+	n.Store(n.Load() + 1) // cheaper than Add: there is one writer
+	c.sum.Store(c.sum.Load() + int64(d))
+	if int64(d) > c.max.Load() {
+		c.max.Store(int64(d))
+	}
+}
+
+func (c *counts) histogram(s stage) Histogram {
+	h := Histogram{Stage: s.String(), Sum: time.Duration(c.sum.Load()), Max: time.Duration(c.max.Load())}
+	for n := range c.n {
+		h.Counts[n] = c.n[n].Load()
+	}
+	return h
+}
+
+// Peak is the longest of something.
+type Peak struct {
+	For   time.Duration `json:"for"`
+	Stage string        `json:"stage,omitempty"` // that took most of it
+	At    time.Time     `json:"at"`              // when it was over
+}
+
+// stopwatch times the rounds and their stages. The owner of the loop calls enter; everything that others read is atomic,
+// so that they can while the owner is stuck.
+type stopwatch struct {
+	begin   time.Time // the watch's own zero
+	bound   time.Duration
+	stalls  stallList
+	present atomic.Int64 // the stage in the low octet, since when in microseconds above it
+	work    atomic.Int64 // when the present round began to work, ns since begin; 0 while waiting
+	rounds  atomic.Uint64
+	frozen  atomic.Int64 // ns in all that the watchdog's ticks came late: then nothing of the process ran
+	ticked  atomic.Int64 // ns of its last tick
+	longest atomic.Pointer[Peak]
+	gap     atomic.Pointer[Peak]
+	h       [stages]counts
+
+	// Only the owner knows these.
+	stage     stage
+	at        time.Duration // of the present stage
+	worst     stage         // that took most of the present round
+	worstFor  time.Duration
+	frozenWas int64 // frozen when the round began
+}
+
+func newStopwatch(bound time.Duration) *stopwatch {
+	w := &stopwatch{begin: time.Now(), bound: bound}
+	w.longest.Store(&Peak{})
+	w.gap.Store(&Peak{})
 	return w
 }
 
@@ -67,40 +121,60 @@ func (w *stopwatch) time() time.Duration { return time.Since(w.begin) }
 // enter ends a stage and begins s.
 func (w *stopwatch) enter(s stage) {
 	t := w.time()
-	old := stage(w.now.Load())
-	w.h[old].add(t - w.at)
-	w.at = t
+	d := t - w.at
+	w.h[w.stage].add(d)
+	if w.stage != stageWait && d > w.worstFor {
+		w.worst, w.worstFor = w.stage, d
+	}
+	old := w.stage
+	w.stage, w.at = s, t
+	w.present.Store(int64(t/time.Microsecond)<<8 | int64(s))
 	switch {
 	case s == stageWait:
-		w.longest = max(w.longest, t-w.round)
-		w.rounds++
-		w.since.Store(0)
+		w.endRound(t)
 	case old == stageWait:
-		w.round = t
-		w.since.Store(max(int64(t), 1))
+		w.worst, w.worstFor = s, 0
+		w.frozenWas = w.frozen.Load()
+		w.work.Store(max(int64(t), 1))
 	}
-	w.now.Store(int32(s))
 }
 
-// watch logs a round that takes longer than bound, while it does, once each.
-func (w *stopwatch) watch(bound time.Duration, log *slog.Logger, quit <-chan struct{}, stalls *atomic.Uint64) {
-	tick := time.NewTicker(max(bound/2, time.Millisecond))
-	defer tick.Stop()
-	told := int64(0)
-	for {
-		select {
-		case <-quit:
-			return
-		case <-tick.C:
-		}
-		since := w.since.Load()
-		if since == 0 || since == told {
-			continue
-		}
-		if d := w.time() - time.Duration(since); d > bound {
-			told = since
-			stalls.Add(1)
-			log.Error("the loop is stalled", "stage", stageNames[w.now.Load()], "for", d)
-		}
+func (w *stopwatch) endRound(t time.Duration) {
+	began := w.work.Swap(0)
+	w.rounds.Store(w.rounds.Load() + 1)
+	if began == 0 { // the first entry, or wait after wait
+		return
 	}
+	d := t - time.Duration(began)
+	if d > w.longest.Load().For {
+		w.longest.Store(&Peak{For: d, Stage: w.worst.String(), At: time.Now()})
+	}
+	if d > w.bound {
+		w.stalls.end(began, Stall{Peak: Peak{For: d, Stage: w.worst.String(), At: time.Now()}, Frozen: w.frozenFor(t)})
+	}
+}
+
+// frozenFor is for how long of the present round nothing of the process ran.
+func (w *stopwatch) frozenFor(t time.Duration) time.Duration {
+	late := t - time.Duration(w.ticked.Load()) - w.tick()
+	return time.Duration(w.frozen.Load()-w.frozenWas) + max(late, 0)
+}
+
+// waited notes how long something lay in the inbox before the loop came to look.
+func (w *stopwatch) waited(d time.Duration) {
+	if d > w.gap.Load().For {
+		w.gap.Store(&Peak{For: d, At: time.Now()})
+	}
+}
+
+// tick is how often the watchdog looks.
+func (w *stopwatch) tick() time.Duration { return max(w.bound/2, time.Millisecond) }
+
+// now is the present stage, for how long it lasts and for how long the present round has worked, 0 while it waits.
+func (w *stopwatch) now() (s stage, stageFor, roundFor time.Duration) {
+	p, work, t := w.present.Load(), w.work.Load(), w.time()
+	if work != 0 {
+		roundFor = max(t-time.Duration(work), 1)
+	}
+	return stage(p & 0xff), max(t-time.Duration(p>>8)*time.Microsecond, 0), roundFor
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/constance-mail/constance/internal/master/roster"
 )
 
-// Status is the state of a master at one moment.
+// Status is the state of a master at one moment. In JSON durations are nanoseconds.
 type Status struct {
 	PID        int             `json:"pid"`
 	Up         time.Duration   `json:"up"`
@@ -19,7 +19,7 @@ type Status struct {
 	Counters   Counters        `json:"counters"`
 	Rounds     uint64          `json:"rounds"`       // of the loop
 	Longest    time.Duration   `json:"longestRound"` // without waiting
-	LongestGap time.Duration   `json:"longestGap"`   // between two rounds, waiting for something to do included
+	LongestGap time.Duration   `json:"longestGap"`   // from when something came to do until the loop came to look
 	Stalls     uint64          `json:"stalls"`       // rounds longer than Config.Stall
 	LogDropped uint64          `json:"logDropped"`   // lines that the log could not take in time
 	Stages     []Histogram     `json:"stages"`
@@ -54,6 +54,9 @@ type Worker struct {
 	Conns    int           `json:"conns"`    // accepted
 	Active   int           `json:"active"`   // being served; only of workers that give signs of life
 	LastLife time.Duration `json:"lastLife"` // how long ago; -1 = gives none
+	Heard    time.Duration `json:"heard"`    // how long ago it said anything; -1 = never
+	RSS      int64         `json:"rss"`      // octets of memory, filled in by whoever shows it; 0 = unknown
+	PSS      int64         `json:"pss"`      // the same, of what is shared only its share
 }
 
 // EventStatus is a scheduled command.
@@ -93,6 +96,37 @@ func (m *Master) Status(ctx context.Context) (Status, error) {
 	return s, err
 }
 
+// Loop is what is known of the loop without asking it. In JSON durations are nanoseconds.
+type Loop struct {
+	Stage        string        `json:"stage"`    // what it does now: wait, or a part of its work
+	StageFor     time.Duration `json:"stageFor"` // since when
+	RoundFor     time.Duration `json:"roundFor"` // for how long the present round has worked; 0 = it waits
+	Where        string        `json:"where,omitempty"`
+	Rounds       uint64        `json:"rounds"`
+	LongestRound Peak          `json:"longestRound"` // without waiting
+	LongestGap   Peak          `json:"longestGap"`   // from when something came to do until the loop came to look
+	Stalls       uint64        `json:"stalls"`       // rounds longer than Config.Stall, ever
+	Recent       []Stall       `json:"recent"`       // the last of them, the oldest first
+	Stages       []Histogram   `json:"stages"`
+}
+
+// Loop tells it even while the loop is stuck. Safe for any goroutine. Where is filled in, as in Stall, if the round has
+// taken longer than Config.Stall already.
+func (m *Master) Loop() Loop {
+	w := m.clock
+	s, stageFor, roundFor := w.now()
+	l := Loop{Stage: s.String(), StageFor: stageFor, RoundFor: roundFor, Rounds: w.rounds.Load(),
+		LongestRound: *w.longest.Load(), LongestGap: *w.gap.Load()}
+	if roundFor > w.bound {
+		l.Where = loopFrames()
+	}
+	l.Recent, l.Stalls = w.stalls.recent()
+	for s := range w.h {
+		l.Stages = append(l.Stages, w.h[s].histogram(stage(s)))
+	}
+	return l
+}
+
 // Drain tells every worker of a service to finish; they are replaced. It returns how many there were.
 func (m *Master) Drain(ctx context.Context, service string) (n int, err error) {
 	err = m.do(ctx, func() {
@@ -114,9 +148,11 @@ func (m *Master) Drain(ctx context.Context, service string) (n int, err error) {
 
 func (m *Master) status() Status {
 	now := m.clock.time()
-	s := Status{PID: os.Getpid(), Up: now, Stopping: m.roster.Stopping(), Counters: m.counts, Rounds: m.clock.rounds,
-		Longest: m.clock.longest, LongestGap: m.clock.h[stageWait].Max, Stalls: m.stalls.Load(),
-		LogDropped: m.logq.dropped.Load(), Stages: append([]Histogram(nil), m.clock.h[:]...)}
+	s := Status{PID: os.Getpid(), Up: now, Stopping: m.roster.Stopping(), Services: []ServiceStatus{},
+		Events: []EventStatus{}, Counters: m.counts, LogDropped: m.logq.dropped.Load()}
+	l := m.Loop()
+	s.Rounds, s.Longest, s.LongestGap = l.Rounds, l.LongestRound.For, l.LongestGap.For
+	s.Stalls, s.Stages = l.Stalls, l.Stages
 	insts, jobs := m.roster.View()
 	for _, v := range insts {
 		s.Services = append(s.Services, m.serviceStatus(&v, now))
@@ -137,9 +173,12 @@ func (m *Master) serviceStatus(v *roster.InstView, now time.Duration) ServiceSta
 	}
 	for _, c := range v.Children {
 		w := Worker{PID: c.PID, State: c.Class.String(), Since: now - c.Since, Age: now - c.Born, Conns: c.Conns,
-			Active: c.Active, LastLife: -1}
+			Active: c.Active, LastLife: -1, Heard: -1}
 		if c.LastLife > 0 {
 			w.LastLife = now - c.LastLife
+		}
+		if c.Heard > 0 {
+			w.Heard = now - c.Heard
 		}
 		st.Workers = append(st.Workers, w)
 	}

@@ -44,6 +44,7 @@ type child struct {
 	exitedAt time.Duration
 	since    time.Duration // of class
 	life     time.Duration // last sign of life, 0 = never
+	heard    time.Duration // last message of any kind, 0 = never
 	active   int           // connections, by the sign of life
 	conns    int           // accepted, by its messages
 	odd      int           // messages that mean nothing
@@ -173,6 +174,7 @@ func (s *State) said(c *child, code int32, n int) {
 	if n <= 0 || c.inst == nil || s.cheat.SkipMessages {
 		return
 	}
+	c.heard = s.now
 	if active, busy, ok := service.ParseLife(code); ok {
 		c.life, c.active = s.now, active
 		if busy != c.busy {

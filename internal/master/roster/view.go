@@ -26,6 +26,7 @@ type ChildView struct {
 	Conns    int           // accepted, by its own word
 	Active   int           // being served, by its last sign of life
 	LastLife time.Duration // 0 = gives none
+	Heard    time.Duration // last message of any kind, 0 = never
 }
 
 // JobView is what can be seen of a job.
@@ -47,7 +48,7 @@ func (s *State) View() (insts []InstView, jobs []JobView) {
 		for _, c := range i.kids {
 			if !c.exited {
 				v.Children = append(v.Children, ChildView{ID: c.id, PID: c.pid, Class: c.class, Since: c.since,
-					Born: c.born, Conns: c.conns, Active: c.active, LastLife: c.life})
+					Born: c.born, Conns: c.conns, Active: c.active, LastLife: c.life, Heard: c.heard})
 			}
 		}
 		insts = append(insts, v)
