@@ -67,6 +67,7 @@ type ChildSnapshot struct {
 	ExitedAt time.Duration
 	Since    time.Duration
 	Life     time.Duration
+	Heard    time.Duration `json:"heard"`
 	Active   int
 	Conns    int
 	Odd      int
@@ -117,7 +118,7 @@ func (i *inst) export() InstSnapshot {
 func (c *child) export() ChildSnapshot {
 	return ChildSnapshot{ID: c.id, PID: c.pid, Born: c.born, Class: c.class, Busy: c.busy, Spoke: c.spoke, Told: c.told,
 		Termed: c.termed, Exited: c.exited, EOF: c.eof, Status: c.status, ExitedAt: c.exitedAt, Since: c.since,
-		Life: c.life, Active: c.active, Conns: c.conns, Odd: c.odd}
+		Life: c.life, Heard: c.heard, Active: c.active, Conns: c.conns, Odd: c.odd}
 }
 
 // Import makes the State again that was exported, and the actions without which it would wait for ever: to arm or look at
@@ -191,7 +192,7 @@ func (s *State) importChild(v *ChildSnapshot) (*child, error) {
 	}
 	c := &child{id: v.ID, pid: v.PID, born: v.Born, class: v.Class, busy: v.Busy, spoke: v.Spoke, told: v.Told,
 		termed: v.Termed, exited: v.Exited, eof: v.EOF, status: v.Status, exitedAt: v.ExitedAt, since: v.Since,
-		life: v.Life, active: v.Active, conns: v.Conns, odd: v.Odd}
+		life: v.Life, heard: v.Heard, active: v.Active, conns: v.Conns, odd: v.Odd}
 	s.children[c.id] = c
 	return c, nil
 }
