@@ -28,7 +28,7 @@ const masterStatusExample = `  constance master status
 // masterCmd is the verb master with those that ask a running one.
 func (p *program) masterCmd() *cobra.Command {
 	c := masterCommand()
-	c.AddCommand(p.masterStatusCmd(), p.masterWhyCmd())
+	c.AddCommand(p.masterStatusCmd(), p.masterWhyCmd(), p.masterReloadCmd())
 	return c
 }
 

@@ -65,7 +65,9 @@ func controlHandlers(m *master.Master, log *slog.Logger) map[string]http.Handler
 			}
 		}
 	}
-	return map[string]http.HandlerFunc{"GET /master/status": look(false), "GET /master/why": look(true)}
+	handlers := admin.Control(masterOrders{m})
+	handlers["GET /master/status"], handlers["GET /master/why"] = look(false), look(true)
+	return handlers
 }
 
 // masterLook is a master as it shows itself on its control socket. In JSON durations are nanoseconds, sizes octets.

@@ -76,8 +76,12 @@ func (f *masterFinder) ofData() (admin.Process, error) {
 func askMasterAt[T any](ctx context.Context, p admin.Process, path string) (T, error) {
 	v, err := admin.Ask[T](ctx, p, path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return v, &hintError{err: fmt.Errorf("no master answers on %s", p.Path()), code: exitFailed,
-			hint: "name it by -p PIDFILE, --control SOCKET or --data DIR"}
+		return v, noMaster(p)
 	}
 	return v, err
+}
+
+func noMaster(p admin.Process) error {
+	return &hintError{err: fmt.Errorf("no master answers on %s", p.Path()), code: exitFailed,
+		hint: "name it by -p PIDFILE, --control SOCKET or --data DIR"}
 }

@@ -72,6 +72,8 @@ type Config struct {
 	Ready func()
 	// Signals is used instead of the process's own signals if not nil.
 	Signals <-chan os.Signal
+
+	reloadEvery time.Duration // between reloads when many come; tests have less time
 }
 
 // Exit codes of sysexits that a master ends with.
@@ -105,6 +107,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Stall <= 0 {
 		c.Stall = 250 * time.Millisecond
+	}
+	if c.reloadEvery <= 0 {
+		c.reloadEvery = reloadEvery
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

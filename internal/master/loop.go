@@ -101,7 +101,7 @@ func (m *Master) wait(timer *time.Timer, ended <-chan struct{}) (ask func()) {
 func (m *Master) setTimer(t *time.Timer) {
 	d, ok := m.roster.Next(m.clock.time())
 	if m.hangup && !m.loading {
-		if r := time.Duration((1 - m.reloads) * float64(reloadEvery)); !ok || r < d {
+		if r := time.Duration((1 - m.reloads) * float64(m.conf.reloadEvery)); !ok || r < d {
 			d, ok = max(r, time.Millisecond), true
 		}
 	}
@@ -131,27 +131,6 @@ func (m *Master) takeSignals(ctx context.Context) {
 		m.log.Info("got SIGHUP")
 		m.load(ctx)
 	}
-}
-
-func (m *Master) takePlan() {
-	m.in.mu.Lock()
-	p := m.in.plan
-	m.in.plan = nil
-	m.in.mu.Unlock()
-	if p == nil {
-		return
-	}
-	m.loading = false
-	err := p.err
-	if err == nil && !m.roster.Stopping() {
-		err = m.adopt(p)
-	}
-	if err != nil {
-		m.counts.BadReloads++
-		m.log.Error("reload refused, nothing has changed", "err", err)
-		return
-	}
-	m.counts.Reloads++
 }
 
 // answer does what admins ask for, at most share of them, the one that woke the loop first.

@@ -34,9 +34,11 @@ type Master struct {
 	jobs     map[string]*Event
 	helpers  sync.WaitGroup // readers, loader, watchdog
 	loading  bool
-	hangup   bool          // SIGHUP waits for its turn
-	reloads  float64       // reloads that may follow at once
-	reloadAt time.Duration // when reloads was reckoned
+	hangup   bool              // SIGHUP waits for its turn
+	reloads  float64           // reloads that may follow at once
+	reloadAt time.Duration     // when reloads was reckoned
+	asking   []chan<- reloaded // for the outcome of the next reload
+	told     []chan<- reloaded // of the one under way
 	counts   Counters
 }
 

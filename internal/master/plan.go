@@ -3,7 +3,6 @@ package master
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/constance-mail/constance/internal/master/roster"
 )
@@ -163,46 +162,4 @@ func rosterService(s *spec, name string) roster.Service {
 		c.Prefork, c.MaxChild = min(c.Prefork, 1), 1
 	}
 	return c
-}
-
-// Reloads at once, and then one in each reloadEvery: each replaces all workers.
-const (
-	reloadBurst = 5
-	reloadEvery = time.Second
-)
-
-// mayReload takes the right to a reload, or says how long to wait for it.
-func (m *Master) mayReload(now time.Duration) time.Duration {
-	m.reloads = min(m.reloads+float64(now-m.reloadAt)/float64(reloadEvery), reloadBurst)
-	m.reloadAt = now
-	if m.reloads < 1 {
-		return time.Duration((1-m.reloads)*float64(reloadEvery)) + time.Millisecond
-	}
-	m.reloads--
-	return 0
-}
-
-// load reads the configuration in a goroutine; the plan comes back through the inbox.
-func (m *Master) load(ctx context.Context) {
-	m.loading, m.hangup = true, false
-	conf := m.conf
-	m.helpers.Add(1)
-	go func() {
-		defer m.helpers.Done()
-		var p *plan
-		fresh, err := conf, error(nil)
-		if conf.Load != nil {
-			fresh, err = conf.Load(ctx, m.log)
-		}
-		fresh.setDefaults()
-		if err == nil {
-			err = fresh.check()
-		}
-		if err != nil {
-			p = &plan{err: err}
-		} else {
-			p = m.plan(ctx, fresh)
-		}
-		m.in.put(func() { m.in.plan = p })
-	}()
 }

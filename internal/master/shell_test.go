@@ -91,9 +91,11 @@ func TestReloadWithAStuckLog(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- m.Run(context.Background()) }()
 	<-ready
-	m.Reload()
+	if _, err := m.Reload(t.Context()); err != nil {
+		t.Error(err)
+	}
 	r := &test{T: t, m: m}
-	r.eventually("a reload", func() bool { s := r.status(); return s.Counters.Reloads == 1 && s.LogDropped > 0 })
+	r.eventually("dropped lines", func() bool { s := r.status(); return s.Counters.Reloads == 1 && s.LogDropped > 0 })
 	signals <- syscall.SIGTERM
 	if err := <-done; err != nil {
 		t.Error(err)

@@ -49,9 +49,6 @@ func (b *inbox) signal(s os.Signal) {
 	}
 }
 
-// Reload asks for what SIGHUP asks for.
-func (m *Master) Reload() { m.in.put(func() { m.in.hangup = true }) }
-
 func (m *Master) stacks() {
 	buf := make([]byte, 1<<20)
 	m.log.Warn("stacks", "stack", string(buf[:runtime.Stack(buf, true)]))

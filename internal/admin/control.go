@@ -1,0 +1,35 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+)
+
+// Outcome is what a master answers to an order.
+type Outcome struct {
+	Refused string   `json:"refused,omitempty"` // why nothing has changed
+	Changes []string `json:"changes,omitempty"` // what is different, a line each
+	Drained int      `json:"drained"`           // workers that were told to finish, to be replaced
+}
+
+// Controller carries out what an admin orders a master to do. Its methods return when it is done or refused; Upgrade does
+// not return when it is done, for then another program runs in the process: whoever asked sees the connection end.
+type Controller interface {
+	Reload(ctx context.Context) Outcome
+	Upgrade(ctx context.Context, binary string) Outcome // binary: absolute path, "" for that of the running program
+}
+
+// Control are the handlers of a master's orders, by the patterns of http.ServeMux: POST /reload, and POST /upgrade with
+// the form value binary. The answer to each is an Outcome.
+func Control(c Controller) map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"POST /reload":  func(w http.ResponseWriter, r *http.Request) { tell(w, c.Reload(r.Context())) },
+		"POST /upgrade": func(w http.ResponseWriter, r *http.Request) { tell(w, c.Upgrade(r.Context(), r.FormValue("binary"))) },
+	}
+}
+
+func tell(w http.ResponseWriter, o Outcome) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(o) // whoever asked has gone
+}
