@@ -106,7 +106,7 @@ func (f *files) cool() {
 	defer f.release()
 	f.mu.Lock()
 	idle, spare := f.idle, f.spare
-	f.idle, f.spare, f.hot = nil, nil, false
+	f.idle, f.spare, f.hot, f.boxes = nil, nil, false, nil
 	f.mu.Unlock()
 	for _, c := range idle {
 		_ = c.Close() // nothing is under way in it

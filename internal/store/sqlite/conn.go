@@ -131,7 +131,7 @@ func (s stmt) blob(param int, b []byte) stmt {
 		return s
 	}
 	copy(libc.GoBytes(p, len(b)), b)
-	lib.Xsqlite3_bind_blob(s.c.tls, s.handle(), int32(param), p, int32(len(b)), freePointer())
+	lib.Xsqlite3_bind_blob(s.c.tls, s.handle(), int32(param), p, int32(len(b)), cFunction(libc.Xfree))
 	return s
 }
 
@@ -141,11 +141,8 @@ func (s stmt) text(param int, v string) stmt {
 	return s
 }
 
-// freePointer is libc.Xfree as SQLite calls it.
-func freePointer() uintptr {
-	f := libc.Xfree
-	return *(*uintptr)(unsafe.Pointer(&struct{ f func(*libc.TLS, uintptr) }{f}))
-}
+// cFunction is a function as SQLite calls it.
+func cFunction[F any](f F) uintptr { return *(*uintptr)(unsafe.Pointer(&f)) }
 
 // capture is a Writer that keeps the slice it is handed: the one way to see a column's memory.
 type capture struct{ b []byte }

@@ -8,7 +8,6 @@ import (
 	"hash/fnv"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -232,7 +231,7 @@ func (s *store) janitor() {
 		case now := <-tick.C:
 			n := s.closeIdle(now.Add(-s.opts.Idle).UnixNano())
 			if closed += n; n == 0 && closed >= freeAfter { // not before the rush is over
-				debug.FreeOSMemory()
+				giveBack()
 				closed = 0
 			}
 		}
