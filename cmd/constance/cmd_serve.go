@@ -197,10 +197,12 @@ func (s *server) run(ctx context.Context, conf *config.Config) error {
 		return s.masterConfig(c), nil
 	}
 	mc.Ready = func() { s.ready(conf) }
+	sup := supervise(&mc, s.p.getenv)
 	m, err := master.New(mc)
 	if err != nil {
 		return err
 	}
+	defer sup.start(m)()
 	set := metrics.New()
 	set.Register(masterCollector{m})
 	a, err := admin.Listen(filepath.Join(s.dir, "run"), admin.Options{Service: "master", Status: func() admin.Status { return masterStatus(m) },

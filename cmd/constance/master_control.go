@@ -34,12 +34,15 @@ func controlPath(flag, pidFile string) string {
 	return flag
 }
 
-// runControlled runs a master that answers on a control socket, "" for none. Without its socket it serves all the same.
+// runControlled runs a master that answers on a control socket, "" for none, and tells the service manager how it does.
+// Without its socket it serves all the same.
 func runControlled(ctx context.Context, conf master.Config, path string) error {
+	sup := supervise(&conf, os.Getenv)
 	m, err := master.New(conf)
 	if err != nil {
 		return err
 	}
+	defer sup.start(m)()
 	if path == "" {
 		return m.Run(ctx)
 	}

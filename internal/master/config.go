@@ -70,11 +70,23 @@ type Config struct {
 	Load func(context.Context, *slog.Logger) (Config, error)
 	// Ready is called once, when all listeners are open and the first workers are being started. May be nil.
 	Ready func()
+	// Phase is called whenever the master goes over to another phase after Ready, by the loop: it must not wait. May be nil.
+	Phase func(Phase)
 	// Signals is used instead of the process's own signals if not nil.
 	Signals <-chan os.Signal
 
 	reloadEvery time.Duration // between reloads when many come; tests have less time
 }
+
+// Phase is what a master is about.
+type Phase int
+
+// The phases.
+const (
+	Running   Phase = iota // after a reload, be it that it was refused
+	Reloading              // the configuration is being loaded
+	Stopping               // it was told to end
+)
 
 // Exit codes of sysexits that a master ends with.
 const (

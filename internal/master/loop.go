@@ -124,6 +124,7 @@ func (m *Master) takeSignals(ctx context.Context) {
 	}
 	if stop != nil {
 		m.counts.Signals++
+		m.tell(Stopping)
 		m.step(roster.Event{Kind: roster.Stop})
 	}
 	if m.hangup && !m.loading && !m.roster.Stopping() && m.mayReload(m.clock.time()) == 0 {

@@ -65,6 +65,7 @@ func (m *Master) mayReload(now time.Duration) time.Duration {
 // load reads the configuration in a goroutine; the plan comes back through the inbox.
 func (m *Master) load(ctx context.Context) {
 	m.loading, m.hangup = true, false
+	m.tell(Reloading)
 	m.told, m.asking = m.asking, nil
 	conf := m.conf
 	m.helpers.Add(1)
@@ -99,6 +100,9 @@ func (m *Master) takePlan() {
 	}
 	m.loading = false
 	r := m.putInForce(p)
+	if !m.roster.Stopping() {
+		m.tell(Running)
+	}
 	for _, answer := range m.told {
 		answer <- r
 	}

@@ -49,6 +49,13 @@ func (b *inbox) signal(s os.Signal) {
 	}
 }
 
+// tell says that another phase has begun.
+func (m *Master) tell(p Phase) {
+	if m.conf.Phase != nil {
+		m.conf.Phase(p)
+	}
+}
+
 func (m *Master) stacks() {
 	buf := make([]byte, 1<<20)
 	m.log.Warn("stacks", "stack", string(buf[:runtime.Stack(buf, true)]))

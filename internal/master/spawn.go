@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -193,13 +194,17 @@ func serviceEnv(s *Service, id int) []string {
 	return env
 }
 
-// environ is the master's own environment without what it sets for children.
+// ownVariables are those that the master sets for each child, and those by which a service manager speaks to the master
+// alone, sd_notify(3).
+var ownVariables = []string{"CYRUS_SERVICE", "CYRUS_ID", "CYRUS_ISDAEMON", service.EnvLife, "NOTIFY_SOCKET",
+	"WATCHDOG_USEC", "WATCHDOG_PID"}
+
+// environ is the master's own environment without what is not for its children.
 func environ() []string {
 	var env []string
 	for _, kv := range os.Environ() {
-		switch name, _, _ := strings.Cut(kv, "="); name {
-		case "CYRUS_SERVICE", "CYRUS_ID", "CYRUS_ISDAEMON", service.EnvLife:
-		default:
+		name, _, _ := strings.Cut(kv, "=")
+		if !slices.Contains(ownVariables, name) {
 			env = append(env, kv)
 		}
 	}

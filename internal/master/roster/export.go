@@ -67,7 +67,7 @@ type ChildSnapshot struct {
 	ExitedAt time.Duration
 	Since    time.Duration
 	Life     time.Duration
-	Heard    time.Duration `json:"heard"`
+	Heard    time.Duration
 	Active   int
 	Conns    int
 	Odd      int
