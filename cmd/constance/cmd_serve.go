@@ -226,18 +226,24 @@ func serveError(err error) error {
 	return h
 }
 
-// lifeInterval is how often workers give a sign of life.
-const lifeInterval = 5 * time.Second
+// life is how often workers give a sign of life, several times in the time after which one counts as hung.
+func life(hung time.Duration) time.Duration {
+	if hung <= 0 {
+		return 5 * time.Second
+	}
+	return min(hung/6, 5*time.Second)
+}
 
 // masterConfig is the services as the master wants them.
 func (s *server) masterConfig(c *config.Config) master.Config {
-	mc := master.Config{Grace: c.Server.Drain + 5*time.Second}
+	mc := master.Config{Grace: c.Server.Drain + 5*time.Second, HungDir: filepath.Join(s.dir, "run")}
+	memory := map[string]int64{"imap": c.IMAP.MaxMemory, "imaps": c.IMAP.MaxMemory, "lmtp": c.LMTP.MaxMemory}
 	add := func(name, listen string, workers, prefork int, verb ...string) {
 		if listen == "off" {
 			return
 		}
 		mc.Services = append(mc.Services, master.Service{Name: name, Argv: s.argv(verb...), Listen: []string{listen}, Prefork: prefork,
-			MaxChild: workers, DrainOver: true, Life: lifeInterval})
+			MaxChild: workers, DrainOver: true, Life: life(c.Server.Hung), Silence: c.Server.Hung, MaxMemory: memory[name]})
 	}
 	add("imap", c.Listen.IMAP, c.IMAP.Workers, c.IMAP.Workers, "imapd")
 	add("imaps", c.Listen.IMAPS, c.IMAP.Workers, c.IMAP.Workers, "imapd", "-s")

@@ -55,6 +55,10 @@ var (
 	descRounds   = desc("rounds_total", "Rounds of the loop.")
 	descStalls   = desc("stalls_total", "Rounds that took too long.")
 	descLongest  = desc("longest_round_seconds", "The longest round, without waiting.")
+	descGap      = desc("longest_gap_seconds", "The longest that something waited for the loop to come to it.")
+	descDropped  = desc("log_dropped_total", "Lines that the log could not take in time.")
+	descHung     = desc("hung_total", "Workers that were replaced because they gave no sign of life.", "worker_service")
+	descNoForks  = desc("fork_failures_total", "Workers that could not be started.")
 	descWorkers  = desc("workers", "Workers by state.", "worker_service", "state")
 	descForks    = desc("forks_total", "Workers started.", "worker_service")
 	descFails    = desc("failures_total", "Workers that crashed or failed.", "worker_service")
@@ -79,6 +83,9 @@ func (c masterCollector) Collect(ch chan<- prometheus.Metric) {
 	number(descRounds, prometheus.CounterValue, float64(st.Rounds))
 	number(descStalls, prometheus.CounterValue, float64(st.Stalls))
 	number(descLongest, prometheus.GaugeValue, st.Longest.Seconds())
+	number(descGap, prometheus.GaugeValue, st.LongestGap.Seconds())
+	number(descDropped, prometheus.CounterValue, float64(st.LogDropped))
+	number(descNoForks, prometheus.CounterValue, float64(st.Counters.ForkFails))
 	number(descMessages, prometheus.CounterValue, float64(st.Counters.Messages), "read")
 	number(descMessages, prometheus.CounterValue, float64(st.Counters.Garbage), "garbage")
 	for _, h := range st.Stages {
@@ -90,6 +97,7 @@ func (c masterCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		number(descForks, prometheus.CounterValue, float64(s.Forks), s.Name)
 		number(descFails, prometheus.CounterValue, float64(s.Fails), s.Name)
+		number(descHung, prometheus.CounterValue, float64(s.Hung), s.Name)
 		number(descPending, prometheus.GaugeValue, float64(s.Pending), s.Name)
 	}
 }
@@ -107,7 +115,7 @@ func sumServices(list []master.ServiceStatus) []master.ServiceStatus {
 		}
 		o := &out[i]
 		o.Ready, o.Busy, o.Draining = o.Ready+s.Ready, o.Busy+s.Busy, o.Draining+s.Draining
-		o.Forks, o.Fails, o.Pending = o.Forks+s.Forks, o.Fails+s.Fails, o.Pending+s.Pending
+		o.Forks, o.Fails, o.Pending, o.Hung = o.Forks+s.Forks, o.Fails+s.Fails, o.Pending+s.Pending, o.Hung+s.Hung
 	}
 	return out
 }

@@ -63,8 +63,14 @@ func (w *worker) run(ctx context.Context, sessions func() []admin.Session, serve
 	if err != nil {
 		return errors.Join(err, w.Close())
 	}
-	err = service.Run(ctx, service.Options{Limit: w.limit, Drain: w.conf.Server.Drain, Log: w.log, Stats: &w.stats}, serve)
+	err = service.Run(ctx, service.Options{Limit: w.limit, Drain: w.conf.Server.Drain, Log: w.log, Stats: &w.stats, Check: w.check}, serve)
 	return errors.Join(err, a.Close(), w.Close())
+}
+
+// check returns when the directory of users answers, which every login and every recipient needs. What it answers is no
+// matter. An account is not asked: one that is stuck must not cost the others their sessions.
+func (w *worker) check() {
+	_, _ = w.users.Lookup(context.Background(), "\x00") // nobody's name
 }
 
 func (w *worker) status() admin.Status {

@@ -31,6 +31,7 @@ type Config struct {
 type Server struct {
 	Hostname string        // "" for the machine's own
 	Drain    time.Duration // how long a service that must go waits for its sessions
+	Hung     time.Duration // without a sign of life until a worker is replaced; 0 = never
 }
 
 // Listen is where the built-in services listen: "host:port", "unix:/path" or "off".
@@ -42,6 +43,7 @@ type Listen struct {
 type IMAP struct {
 	Workers     int           // processes per service; 0: as many as processors, at least 2
 	Connections int           // per worker process
+	MaxMemory   int64         // octets of a worker process until it is replaced; 0 = no bound
 	LoginTime   time.Duration // for logging in
 	IdleTime    time.Duration // between commands. RFC 9051 section 5.4
 	AppendLimit int64         // octets of a message. RFC 7889
@@ -52,6 +54,7 @@ type IMAP struct {
 type LMTP struct {
 	Workers     int
 	Connections int           // per worker process
+	MaxMemory   int64         // octets of a worker process until it is replaced; 0 = no bound
 	Timeout     time.Duration // for each step of a client
 	SizeLimit   int64         // octets of a message. RFC 1870
 	Recipients  int           // of one message

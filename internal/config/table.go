@@ -46,6 +46,8 @@ func (c *Config) serverSections() []section {
 				"The name in greetings, Received fields and the self-signed certificate. Empty: the machine's own name."},
 			{"drain", span{&c.Server.Drain, 0, time.Hour}, "10s",
 				"How long a service that is told to go waits for its sessions to finish before it ends them."},
+			{"hung_after", span{&c.Server.Hung, 0, time.Hour}, "30s",
+				"A worker that makes no progress for so long is replaced; what it was doing is saved in run/*.hung. 0s: never."},
 		}},
 		{"listen", "Where the services listen: \"host:port\", \"unix:/path\" or \"off\". `serve --listen` overrides.", []field{
 			{"imap", address{&c.Listen.IMAP}, "127.0.0.1:1143", "IMAP with STARTTLS."},
@@ -57,6 +59,8 @@ func (c *Config) serverSections() []section {
 			{"workers", number{&c.IMAP.Workers, 0, 1024}, int64(0),
 				"Worker processes per service. 0: as many as processors, at least 2. `serve --workers` overrides."},
 			{"connections", number{&c.IMAP.Connections, 1, 1 << 20}, int64(9000), "Connections per worker process."},
+			{"max_memory", size{&c.IMAP.MaxMemory, 0, 1 << 50}, "0",
+				"Memory of a worker process, beside what it maps of files. Above it the worker is replaced and ends when its sessions have. 0: no limit."},
 			{"login_time", span{&c.IMAP.LoginTime, time.Second, time.Hour}, "1m", "How long a client may take to log in."},
 			{"idle_time", span{&c.IMAP.IdleTime, time.Second, 7 * day}, "30m",
 				"How long a client may be silent. RFC 9051 section 5.4 asks for at least 30 minutes."},
@@ -67,6 +71,7 @@ func (c *Config) serverSections() []section {
 		{"lmtp", "Delivery by LMTP. RFC 2033.", []field{
 			{"workers", number{&c.LMTP.Workers, 1, 1024}, int64(2), "Worker processes."},
 			{"connections", number{&c.LMTP.Connections, 1, 1 << 16}, int64(500), "Connections per worker process."},
+			{"max_memory", size{&c.LMTP.MaxMemory, 0, 1 << 50}, "0", "As of [imap]."},
 			{"timeout", span{&c.LMTP.Timeout, time.Second, time.Hour}, "5m", "How long a client may take for a step. RFC 5321 section 4.5.3.2."},
 			{"size_limit", size{&c.LMTP.SizeLimit, kib, 4*gib - 1}, "50 MiB", "The largest message. RFC 1870."},
 			{"recipients", number{&c.LMTP.Recipients, 100, 1 << 20}, int64(2000),

@@ -83,7 +83,8 @@ func TestStatusAndHTTP(t *testing.T) {
 	for _, want := range []string{
 		`constance_imap_commands_total{command="SELECT",outcome="OK",service="imap",pid="`, `constance_logins_total{outcome="ok",service="imap",pid="`,
 		`constance_master_workers{state="ready",worker_service="imap/ipv4",service="master",pid="`, `constance_scrape_ok{service="lmtp",pid="`,
-		`constance_master_stage_seconds_count{stage="status",`, `go_goroutines{service="http",pid="`, `process_resident_memory_bytes{service="imaps",pid="`,
+		`constance_master_stage_seconds_count{stage="status",`, `constance_master_longest_gap_seconds{`, `constance_master_hung_total{worker_service="imap/ipv4",`,
+		`go_goroutines{service="http",pid="`, `process_resident_memory_bytes{service="imaps",pid="`,
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s in /metrics", want)

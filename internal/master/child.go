@@ -111,7 +111,7 @@ func (m *Master) start(a roster.Action) {
 			k.kind = "DAEMON"
 		}
 		o.path, o.argv = path(i.svc.Path, i.svc.Argv), i.svc.Argv
-		o.env, o.maxFDs = serviceEnv(i.svc, i.id), i.svc.MaxFDs
+		o.env, o.maxFDs = serviceEnv(i.svc, i.id, m.conf.HungDir), i.svc.MaxFDs
 		if o.sock = i.sock; o.sock != nil {
 			o.sock.refs++
 			// Workers of ours make the socket non-blocking, and a program in C may spin on such a one; so the flag is

@@ -36,6 +36,10 @@ type Service struct {
 
 	// Life asks workers of ours for a sign of life so often; 0 = none, as every other program wants it.
 	Life time.Duration
+	// Silence is how long a worker that is asked for signs of life may give none until it is replaced; 0 = for ever. It
+	// should be several times Life.
+	Silence   time.Duration
+	MaxMemory int64 // octets that a worker may have, beside what it maps of files, until it is replaced; 0 = no bound
 }
 
 // Event is a command, run at the start or by a schedule.
@@ -61,6 +65,8 @@ type Config struct {
 	Stuck           time.Duration       // a client may wait so long though a worker is READY; default 1 s
 	Stall           time.Duration       // a longer round of the loop is logged; default 250 ms
 	Credential      *syscall.Credential // of the children, but those of Start; nil = the master's
+	HungDir         string              // where it is saved what workers were doing that hang; empty = nowhere
+	Measure         time.Duration       // between two looks at the memory of workers; default 10 s
 	Output          *os.File            // standard output and error of the children; nil = /dev/null
 	Log             *slog.Logger        // nil = nothing is logged
 
@@ -122,6 +128,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.reloadEvery <= 0 {
 		c.reloadEvery = reloadEvery
+	}
+	if c.Measure <= 0 {
+		c.Measure = 10 * time.Second
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -28,6 +28,7 @@ type inbox struct {
 	listen roster.Queue[roster.InstID] // a connection waits
 	probe  roster.Queue[roster.InstID] // roster wants a look
 	talk   roster.Queue[*channel]      // status channels with something to take, each once
+	found  roster.Queue[roster.Event]  // what helpers found out, at most as many as children
 	hangup bool                        // SIGHUP
 	stop   os.Signal                   // SIGTERM and the like
 	stacks bool                        // SIGUSR1
@@ -75,6 +76,6 @@ func take[T any](b *inbox, q *roster.Queue[T], share int, to []T) []T {
 func (b *inbox) more() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.life.Len()+b.listen.Len()+b.probe.Len()+b.talk.Len() > 0 || b.hangup || b.stop != nil ||
+	return b.life.Len()+b.listen.Len()+b.probe.Len()+b.talk.Len()+b.found.Len() > 0 || b.hangup || b.stop != nil ||
 		b.stacks || b.plan != nil
 }

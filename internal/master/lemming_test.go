@@ -36,6 +36,8 @@ func lemming(mode string) int {
 	switch mode {
 	case "worker":
 		return worker(10_000)
+	case "ailing":
+		return ailing()
 	case "pair":
 		return worker(2)
 	case "single":

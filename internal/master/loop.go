@@ -12,16 +12,17 @@ import (
 
 // stageOf is where the time of a turn is counted.
 var stageOf = [roster.Places]stage{roster.Signals: stageSignals, roster.Life: stageLife, roster.Talk: stageStatus,
-	roster.Listen: stageListen, roster.Probes: stageListen, roster.Timer: stageTimer, roster.Plans: stageReload,
+	roster.Listen: stageListen, roster.Probes: stageListen, roster.Findings: stageFindings, roster.Timer: stageTimer, roster.Plans: stageReload,
 	roster.Asks: stageAdmin}
 
 // turn is what the loop carries from place to place: room for what it takes, and the request that woke it.
 type turn struct {
-	life []lifeEvent
-	ids  []roster.InstID
-	talk []*channel
-	runs []run
-	ask  func()
+	life  []lifeEvent
+	ids   []roster.InstID
+	talk  []*channel
+	runs  []run
+	found []roster.Event
+	ask   func()
 }
 
 // loop is the owner's. Each round is a roster.Round: a bounded share of each source, always of all of them: an
@@ -72,6 +73,11 @@ func (m *Master) visit(ctx context.Context, r roster.Turn, t *turn) {
 		t.ids = take(m.in, &m.in.probe, r.Share, t.ids)
 		for _, id := range t.ids {
 			m.pending(roster.Probed, id)
+		}
+	case roster.Findings:
+		t.found = take(m.in, &m.in.found, r.Share, t.found)
+		for _, e := range t.found {
+			m.step(e)
 		}
 	case roster.Timer:
 		m.step(roster.Event{Kind: roster.Tick})
@@ -196,6 +202,8 @@ func (m *Master) perform() {
 		case roster.OpProbe:
 			id := a.Inst
 			m.in.put(func() { m.in.probe.Put(id) })
+		case roster.OpExamine:
+			m.examine(a)
 		case roster.OpRelease:
 			m.release(a.Inst)
 		case roster.OpGone:

@@ -40,6 +40,7 @@ type Master struct {
 	asking   []chan<- reloaded // for the outcome of the next reload
 	told     []chan<- reloaded // of the one under way
 	counts   Counters
+	examines chan struct{} // a token for each worker that is being examined
 }
 
 // instance is a listener of a service: what roster knows by its InstID.
@@ -64,7 +65,8 @@ func New(c Config) (*Master, error) {
 	}
 	return &Master{conf: c, in: newInbox(), done: make(chan struct{}), roster: roster.New(), clock: newStopwatch(c.Stall),
 		insts: map[roster.InstID]*instance{}, socks: map[string]*socket{}, failed: map[string]bool{},
-		kids: map[roster.ChildID]*kid{}, jobs: map[string]*Event{}, reloads: reloadBurst}, nil
+		kids: map[roster.ChildID]*kid{}, jobs: map[string]*Event{}, reloads: reloadBurst,
+		examines: make(chan struct{}, examinesMax)}, nil
 }
 
 // Run is New and Master.Run.
@@ -106,6 +108,7 @@ func (m *Master) Run(ctx context.Context) error {
 		return err
 	}
 	m.reconfigure(p)
+	m.helpers.Go(func() { m.measure(ctx) })
 	m.helpers.Add(1)
 	go func() {
 		defer m.helpers.Done()

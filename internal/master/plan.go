@@ -148,7 +148,8 @@ func (m *Master) reconfigure(p *plan) {
 // rosterService is what the rules need to know, with the defaults of the kinds of services filled in.
 func rosterService(s *spec, name string) roster.Service {
 	c := roster.Service{Key: s.key, Name: name, Prefork: s.svc.Prefork, MaxChild: s.svc.MaxChild,
-		MaxForkRate: s.svc.MaxForkRate, DrainOver: s.svc.DrainOver, Daemon: s.svc.Daemon}
+		MaxForkRate: s.svc.MaxForkRate, DrainOver: s.svc.DrainOver, Daemon: s.svc.Daemon,
+		Silence: s.svc.Silence, MaxMemory: s.svc.MaxMemory}
 	if c.MaxChild <= 0 {
 		c.MaxChild = -1
 	}

@@ -181,8 +181,8 @@ func limitFDs(pid, n int) {
 	}
 }
 
-// serviceEnv is the environment of a service's or daemon's worker.
-func serviceEnv(s *Service, id int) []string {
+// serviceEnv is the environment of a service's or daemon's worker. stacks is Config.HungDir.
+func serviceEnv(s *Service, id int, stacks string) []string {
 	env := append(environ(), s.Env...)
 	env = append(env, "CYRUS_SERVICE="+s.Name, "CYRUS_ID="+strconv.Itoa(id))
 	if s.Daemon {
@@ -190,14 +190,17 @@ func serviceEnv(s *Service, id int) []string {
 	}
 	if s.Life > 0 {
 		env = append(env, service.EnvLife+"="+strconv.FormatInt(s.Life.Milliseconds(), 10))
+		if stacks != "" {
+			env = append(env, service.EnvStacks+"="+stacks)
+		}
 	}
 	return env
 }
 
 // ownVariables are those that the master sets for each child, and those by which a service manager speaks to the master
 // alone, sd_notify(3).
-var ownVariables = []string{"CYRUS_SERVICE", "CYRUS_ID", "CYRUS_ISDAEMON", service.EnvLife, "NOTIFY_SOCKET",
-	"WATCHDOG_USEC", "WATCHDOG_PID"}
+var ownVariables = []string{"CYRUS_SERVICE", "CYRUS_ID", "CYRUS_ISDAEMON", service.EnvLife, service.EnvStacks,
+	"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}
 
 // environ is the master's own environment without what is not for its children.
 func environ() []string {

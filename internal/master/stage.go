@@ -15,13 +15,14 @@ const (
 	stageLife
 	stageStatus
 	stageListen
+	stageFindings
 	stageTimer
 	stageReload
 	stageAdmin
 	stages
 )
 
-var stageNames = [stages]string{"wait", "signals", "children", "status", "listeners", "timer", "reload", "admin"}
+var stageNames = [stages]string{"wait", "signals", "children", "status", "listeners", "findings", "timer", "reload", "admin"}
 
 func (s stage) String() string { return stageNames[s] }
 

@@ -37,6 +37,7 @@ type ServiceStatus struct {
 	MaxChild  int           `json:"maxChild"` // 0 = no bound
 	Forks     int           `json:"forks"`
 	Fails     int           `json:"fails"`   // workers that crashed or failed
+	Hung      int           `json:"hung"`    // workers that were replaced because they gave no sign of life
 	Conns     int           `json:"conns"`   // accepted, by the workers' word
 	Pending   int           `json:"pending"` // clients that waited at the last look
 	ForkRate  float64       `json:"forkRate"`
@@ -57,6 +58,8 @@ type Worker struct {
 	Heard    time.Duration `json:"heard"`    // how long ago it said anything; -1 = never
 	RSS      int64         `json:"rss"`      // octets of memory, filled in by whoever shows it; 0 = unknown
 	PSS      int64         `json:"pss"`      // the same, of what is shared only its share
+	Hung     bool          `json:"hung"`     // gives none any more, and is being replaced
+	Memory   int64         `json:"memory"`   // octets beside what it maps of files; 0 = not looked at
 }
 
 // EventStatus is a scheduled command.
@@ -165,7 +168,7 @@ func (m *Master) status() Status {
 
 func (m *Master) serviceStatus(v *roster.InstView, now time.Duration) ServiceStatus {
 	st := ServiceStatus{Name: v.Service.Name, Ready: v.Ready, Busy: v.Busy, Draining: v.Draining, Starting: v.Starting,
-		Prefork: v.Service.Prefork, MaxChild: max(v.Service.MaxChild, 0), Forks: v.Forks, Fails: v.Fails,
+		Prefork: v.Service.Prefork, MaxChild: max(v.Service.MaxChild, 0), Forks: v.Forks, Fails: v.Fails, Hung: v.Hung,
 		Conns: v.Conns, Pending: v.Pending, ForkRate: v.ForkRate, PausedFor: v.PausedFor, Leaving: v.Removed,
 		Workers: []Worker{}}
 	if i := m.insts[v.ID]; i != nil && i.sock != nil {
@@ -173,7 +176,7 @@ func (m *Master) serviceStatus(v *roster.InstView, now time.Duration) ServiceSta
 	}
 	for _, c := range v.Children {
 		w := Worker{PID: c.PID, State: c.Class.String(), Since: now - c.Since, Age: now - c.Born, Conns: c.Conns,
-			Active: c.Active, LastLife: -1, Heard: -1}
+			Active: c.Active, LastLife: -1, Heard: -1, Hung: c.Hung, Memory: c.Memory}
 		if c.LastLife > 0 {
 			w.LastLife = now - c.LastLife
 		}

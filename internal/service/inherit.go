@@ -81,7 +81,7 @@ func (o *Options) signals() (<-chan os.Signal, func()) {
 		return o.Signals, func() {}
 	}
 	c := make(chan os.Signal, 8)
-	signal.Notify(c, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGUSR1)
+	signal.Notify(c, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGQUIT)
 	if !signal.Ignored(syscall.SIGINT) {
 		signal.Notify(c, syscall.SIGINT)
 	}
@@ -115,9 +115,36 @@ func (w *worker) signal(s os.Signal) sigAct {
 	return sigNone
 }
 
+// onStacks writes stacks at SIGUSR1, in a goroutine that nothing else can hold up, until the function that it returns is
+// called. With Options.Signals the signal comes by that.
+func (w *worker) onStacks() (stop func()) {
+	if w.o.Signals != nil {
+		return func() {}
+	}
+	c, quit, done := make(chan os.Signal, 1), make(chan struct{}), make(chan struct{})
+	signal.Notify(c, syscall.SIGUSR1)
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-c:
+				w.stacks()
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return func() { close(quit); <-done; signal.Stop(c) }
+}
+
 func (w *worker) stacks() {
-	buf := make([]byte, 1<<20)
-	w.o.Log.Warn("stacks", "goroutines", runtime.NumGoroutine(), "stack", string(buf[:runtime.Stack(buf, true)]))
+	text := stacks()
+	if dir, name := os.Getenv(EnvStacks), os.Getenv("CYRUS_SERVICE"); dir != "" && name != "" { // before the log, which may hang
+		if err := appendStacks(StacksFile(dir, name, os.Getpid()), text); err != nil {
+			w.o.Log.Warn("cannot save stacks", "err", err)
+		}
+	}
+	w.o.Log.Warn("stacks", "goroutines", runtime.NumGoroutine(), "stack", string(text))
 }
 
 // withdrawn: accept's answer on a socket that was shut down.

@@ -18,9 +18,9 @@ const orphanPoll = time.Second
 // hold up a connection. It keeps what is to be told rather than a queue, so that it is bounded however long that takes,
 // and tells it in an order in which every message fits the state before it.
 type reporter struct {
-	fd     int           // the status pipe's write end, -1 without a master
-	pid    int32         // immutable
-	life   time.Duration // interval of signs of life, 0 if nobody asked
+	fd     int    // the status pipe's write end, -1 without a master
+	pid    int32  // immutable
+	pulse  *pulse // of the signs of life
 	log    *slog.Logger
 	kick   chan struct{} // there is something to tell
 	quit   chan struct{}
@@ -36,8 +36,8 @@ type reporter struct {
 	lost bool // owned by run: orphan is closed
 }
 
-func newReporter(fd int, life time.Duration, log *slog.Logger) *reporter {
-	return &reporter{fd: fd, pid: int32(os.Getpid()), life: life, log: log, kick: make(chan struct{}, 1),
+func newReporter(fd int, p *pulse, log *slog.Logger) *reporter {
+	return &reporter{fd: fd, pid: int32(os.Getpid()), pulse: p, log: log, kick: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}), orphan: make(chan struct{})}
 }
 
@@ -62,8 +62,8 @@ func (r *reporter) run() {
 		return
 	}
 	every := orphanPoll
-	if r.life > 0 {
-		every = min(every, r.life)
+	if r.pulse.every > 0 {
+		every = min(every, r.pulse.every)
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -114,7 +114,7 @@ func (r *reporter) alive() {
 		r.orphaned()
 		return
 	}
-	if r.life == 0 {
+	if r.pulse.every == 0 || !r.pulse.beats() {
 		return
 	}
 	r.mu.Lock()

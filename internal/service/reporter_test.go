@@ -24,7 +24,7 @@ func newTold(t *testing.T) *told {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.Close(); w.Close() })
-	return &told{newReporter(int(w.Fd()), 0, slog.New(slog.DiscardHandler)), t, r, w}
+	return &told{newReporter(int(w.Fd()), &pulse{}, slog.New(slog.DiscardHandler)), t, r, w}
 }
 
 // got reads what was written so far.
@@ -108,7 +108,7 @@ func TestAlive(t *testing.T) {
 	if got := d.got(); len(got) != 0 {
 		t.Errorf("nobody asked for %v", got)
 	}
-	d.life = 1
+	d.pulse.every = 1
 	d.set(0, 7, true)
 	d.alive()
 	if got := d.got(); !slices.Equal(got, []int32{Life(7, false)}) {

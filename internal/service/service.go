@@ -31,6 +31,10 @@ type Options struct {
 	Life     time.Duration    // with Listener: interval of signs of life; 0 = none
 	Signals  <-chan os.Signal // instead of the process's own signals
 	Stats    *Stats           // filled while Run runs; may be nil
+
+	// Check returns as long as what every connection needs (a store, a directory) answers, be it with an error. While a
+	// call does not return, no sign of life is given. It is called in a goroutine of its own, one call at a time. May be nil.
+	Check func()
 }
 
 // Stats are the worker's own numbers, safe to read from any goroutine.
@@ -86,6 +90,7 @@ type worker struct {
 	o     Options
 	ln    net.Listener
 	rep   *reporter
+	pulse *pulse
 	stats *Stats
 	serve func(context.Context, net.Conn)
 	room  chan struct{}  // one token for each connection that may be accepted
@@ -121,7 +126,8 @@ func Run(ctx context.Context, o Options, serve func(context.Context, net.Conn)) 
 	}
 	defer o.Listener.Close()
 	o.Limit = affordable(o.Limit, o.Reserve, o.Log)
-	w := &worker{o: o, ln: o.Listener, rep: newReporter(fd, o.Life, o.Log), stats: o.Stats, serve: serve,
+	p := newPulse(&o)
+	w := &worker{o: o, ln: o.Listener, rep: newReporter(fd, p, o.Log), pulse: p, stats: o.Stats, serve: serve,
 		room: make(chan struct{}, o.Limit), drain: make(chan struct{})}
 	go w.rep.run()
 	defer w.rep.stop()
@@ -134,6 +140,7 @@ func (w *worker) run(ctx context.Context) error {
 	defer cut()
 	signals, release := w.o.signals() // before the first connection, which SIGTERM would otherwise cut off
 	defer release()
+	defer w.onStacks()()
 	accepting := make(chan error, 1)
 	go func() { accepting <- w.accept(serving) }()
 
@@ -213,15 +220,24 @@ func (w *worker) cutOff() {
 // accept takes connections while there is room, until the listener is closed or stays broken.
 func (w *worker) accept(ctx context.Context) error {
 	var wait backoff
+	tick, stop := w.pulse.ticker()
+	defer stop()
+	defer w.pulse.over.Store(true)
 	for {
+		w.pulse.turn()
 		select {
 		case w.room <- struct{}{}:
+		case <-tick:
+			continue
 		case <-w.drain:
 			return nil
 		}
 		c, err := w.ln.Accept()
 		if err != nil {
 			<-w.room
+			if w.pulse.pause(err) {
+				continue
+			}
 			if done, err := w.failed(err, &wait); done {
 				return err
 			}

@@ -10,6 +10,7 @@ type Cheat struct {
 	ForgetReap   bool // the end of a child is overlooked
 	NoBound      bool // MaxChild is looked at once before a burst
 	NoLook       bool // nobody looks at the listening socket again
+	NoLife       bool // nobody misses a sign of life
 }
 
 // SetCheat is for the mutation check.
@@ -71,7 +72,11 @@ func (s *State) checkInst(i *inst) error {
 	switch {
 	case starting != i.starting:
 		return fmt.Errorf("%d are believed to be starting, %d are", i.starting, starting)
-	case s.stopping || i.removed:
+	case s.stopping:
+		return nil
+	case i.Silence > 0 && len(i.kids) > 0 && i.checkup.LookAt == 0 && !s.cheat.NoLife:
+		return fmt.Errorf("nobody looks for signs of life")
+	case i.removed:
 		return nil
 	case !i.Daemon && !i.armed && !i.probing && i.probeAt == 0:
 		return fmt.Errorf("nobody looks at the listening socket")

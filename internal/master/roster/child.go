@@ -48,6 +48,7 @@ type child struct {
 	active   int           // connections, by the sign of life
 	conns    int           // accepted, by its messages
 	odd      int           // messages that mean nothing
+	health   Health
 }
 
 // setClass is the only place where a child's class and an instance's numbers change.
@@ -79,6 +80,7 @@ func (s *State) newChild(i *inst, j *job) *child {
 		i.count[Ready]++
 		i.starting++
 		i.forks++
+		s.watch(i)
 	} else {
 		j.running = c
 	}
@@ -176,7 +178,8 @@ func (s *State) said(c *child, code int32, n int) {
 	}
 	c.heard = s.now
 	if active, busy, ok := service.ParseLife(code); ok {
-		c.life, c.active = s.now, active
+		c.active = active
+		s.alive(c)
 		if busy != c.busy {
 			s.setBusy(c, busy)
 		}
@@ -184,7 +187,7 @@ func (s *State) said(c *child, code int32, n int) {
 	}
 	switch code {
 	case service.Available:
-		if c.class == Draining && !c.termed {
+		if c.class == Draining && !c.termed && !c.health.Hung {
 			c.told = false // it ignored SIGHUP and serves on
 			s.setClass(c, Busy)
 		}

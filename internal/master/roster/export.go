@@ -49,6 +49,7 @@ type InstSnapshot struct {
 	FailTotal    int
 	Complained   []time.Duration // by kind of complaint
 	Kept         []int           // by kind of complaint
+	Checkup      Checkup
 }
 
 // ChildSnapshot is a child. PID is 0 for one whose start was decided and not reported.
@@ -71,6 +72,7 @@ type ChildSnapshot struct {
 	Active   int
 	Conns    int
 	Odd      int
+	Health   Health
 }
 
 // JobSnapshot is a job and its run, if there is one.
@@ -108,7 +110,7 @@ func (i *inst) export() InstSnapshot {
 		LookedAt: i.lookedAt, LastProgress: i.lastProgress, StuckForks: i.stuckForks, Rate: i.rate.value, RateAt: i.rate.at,
 		NotBefore: i.notBefore, WakeAt: i.wakeAt, Fails: i.fails, LastFail: i.lastFail, Pauses: i.pauses,
 		ForkFails: i.forkFails, FailTotal: i.failTotal, Complained: append([]time.Duration(nil), i.complained[:]...),
-		Kept: append([]int(nil), i.kept[:]...)}
+		Kept: append([]int(nil), i.kept[:]...), Checkup: i.checkup}
 	for _, c := range i.kids {
 		v.Kids = append(v.Kids, c.export())
 	}
@@ -118,7 +120,7 @@ func (i *inst) export() InstSnapshot {
 func (c *child) export() ChildSnapshot {
 	return ChildSnapshot{ID: c.id, PID: c.pid, Born: c.born, Class: c.class, Busy: c.busy, Spoke: c.spoke, Told: c.told,
 		Termed: c.termed, Exited: c.exited, EOF: c.eof, Status: c.status, ExitedAt: c.exitedAt, Since: c.since,
-		Life: c.life, Heard: c.heard, Active: c.active, Conns: c.conns, Odd: c.odd}
+		Life: c.life, Heard: c.heard, Active: c.active, Conns: c.conns, Odd: c.odd, Health: c.health}
 }
 
 // Import makes the State again that was exported, and the actions without which it would wait for ever: to arm or look at
@@ -166,7 +168,7 @@ func (s *State) importInst(v *InstSnapshot) error {
 		armed: v.Armed, probing: v.Probing, probeAt: v.ProbeAt, pending: v.Pending, pendingSince: v.PendingSince,
 		lookedAt: v.LookedAt, lastProgress: v.LastProgress, stuckForks: v.StuckForks,
 		rate: rate{value: v.Rate, at: v.RateAt}, notBefore: v.NotBefore, wakeAt: v.WakeAt, fails: v.Fails,
-		lastFail: v.LastFail, pauses: v.Pauses, forkFails: v.ForkFails, failTotal: v.FailTotal}
+		lastFail: v.LastFail, pauses: v.Pauses, forkFails: v.ForkFails, failTotal: v.FailTotal, checkup: v.Checkup}
 	copy(i.complained[:], v.Complained)
 	copy(i.kept[:], v.Kept)
 	s.insts[i.id] = i
@@ -183,6 +185,7 @@ func (s *State) importInst(v *InstSnapshot) error {
 			i.starting++
 		}
 	}
+	s.watch(i) // a program that did not look yet may have written this
 	return nil
 }
 
@@ -192,7 +195,8 @@ func (s *State) importChild(v *ChildSnapshot) (*child, error) {
 	}
 	c := &child{id: v.ID, pid: v.PID, born: v.Born, class: v.Class, busy: v.Busy, spoke: v.Spoke, told: v.Told,
 		termed: v.Termed, exited: v.Exited, eof: v.EOF, status: v.Status, exitedAt: v.ExitedAt, since: v.Since,
-		life: v.Life, heard: v.Heard, active: v.Active, conns: v.Conns, odd: v.Odd}
+		life: v.Life, heard: v.Heard, active: v.Active, conns: v.Conns, odd: v.Odd,
+		health: v.Health}
 	s.children[c.id] = c
 	return c, nil
 }

@@ -33,7 +33,7 @@ func FuzzEvents(f *testing.F) {
 
 // configs are what a reload may bring.
 func configs() []*Config {
-	a := Service{Key: "a", Name: "a", Prefork: 2, MaxChild: 4, DrainOver: true}
+	a := Service{Key: "a", Name: "a", Prefork: 2, MaxChild: 4, DrainOver: true, Silence: time.Second, MaxMemory: 2}
 	b := Service{Key: "b", Name: "b", MaxChild: -1, MaxForkRate: 3}
 	d := Service{Key: "d", Name: "d", Prefork: 1, MaxChild: 1, Daemon: true}
 	j := Job{Key: "j", Name: "j", Period: time.Minute}

@@ -63,6 +63,7 @@ func (s *State) configure(old map[string]*inst, conf *Service) *inst {
 	delete(old, conf.Key)
 	i.Service = *conf
 	i.fails, i.pauses, i.notBefore, i.wakeAt = 0, 0, 0, 0
+	s.watch(i)
 	for _, c := range i.kids {
 		s.drain(c)
 	}

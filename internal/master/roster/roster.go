@@ -27,6 +27,10 @@ type Service struct {
 	MaxForkRate int    // forks per second; 0 = no bound
 	DrainOver   bool   // draining workers do not count towards MaxChild (but twice MaxChild is never exceeded)
 	Daemon      bool   // no listener, one instance
+
+	// Silence is how long a worker that is asked for signs of life may give none until it counts as hung; 0 = for ever.
+	Silence   time.Duration
+	MaxMemory int64 // octets of its own that a worker may have; 0 = no bound
 }
 
 // Job is a scheduled command.
@@ -61,6 +65,7 @@ const (
 	Stop                   // end everything
 	Run                    // run the job with key Text now
 	DrainChild             // an admin wants Child replaced
+	Sized                  // Child has N octets of memory of its own
 )
 
 // Event is one thing that happened outside.
@@ -90,6 +95,7 @@ const (
 	OpForget            // nothing more is expected of Child: close its status channel
 	OpLog               // Text at Level
 	OpDone              // everything has ended
+	OpExamine           // Child hangs: save what can be learnt of it
 )
 
 // Action is one thing to do. Order matters.
@@ -197,6 +203,8 @@ func (s *State) childEvent(c *child, e *Event) {
 		s.said(c, e.Code, e.N)
 	case DrainChild:
 		s.drain(c)
+	case Sized:
+		s.sized(c, int64(e.N))
 	}
 	if c.inst != nil {
 		s.staff(c.inst, 0)
@@ -221,6 +229,11 @@ func (s *State) due() {
 			s.probe(i)
 		}
 	}
+	for _, i := range s.order {
+		if i.checkup.LookAt != 0 && s.now >= i.checkup.LookAt {
+			s.look(i)
+		}
+	}
 	s.jobsDue()
 }
 
@@ -241,6 +254,7 @@ func (s *State) Next(now time.Duration) (d time.Duration, ok bool) {
 		for _, i := range s.order {
 			earliest(i.wakeAt)
 			earliest(i.probeAt)
+			earliest(i.checkup.LookAt)
 		}
 		for _, j := range s.jobs {
 			earliest(j.due)

@@ -5,18 +5,19 @@ type Place uint8
 
 // The places.
 const (
-	Signals Place = iota // flags, one for each signal
-	Life                 // starts and ends of children
-	Talk                 // children that said something: all that one said counts as one
-	Listen               // listeners at which a client waits
-	Probes               // looks that the roster asked for
-	Timer                // what its time has come for
-	Plans                // a configuration that was loaded
-	Asks                 // what admins ask for
+	Signals  Place = iota // flags, one for each signal
+	Life                  // starts and ends of children
+	Talk                  // children that said something: all that one said counts as one
+	Listen                // listeners at which a client waits
+	Probes                // looks that the roster asked for
+	Findings              // what helpers found out: memory of children
+	Timer                 // what its time has come for
+	Plans                 // a configuration that was loaded
+	Asks                  // what admins ask for
 	Places
 )
 
-var placeNames = [Places]string{"signals", "life", "talk", "listen", "probes", "timer", "plans", "asks"}
+var placeNames = [Places]string{"signals", "life", "talk", "listen", "probes", "findings", "timer", "plans", "asks"}
 
 func (p Place) String() string { return placeNames[p] }
 
@@ -35,8 +36,8 @@ const share = 64
 // messages: who has just become ready is not overlooked when a client waits.
 //
 // The master's loop and its simulation walk this same value.
-var Round = [...]Turn{{Signals, 1}, {Life, share}, {Talk, share}, {Listen, share}, {Probes, share}, {Timer, 1}, {Plans, 1},
-	{Asks, 5}}
+var Round = [...]Turn{{Signals, 1}, {Life, share}, {Talk, share}, {Listen, share}, {Probes, share}, {Findings, share},
+	{Timer, 1}, {Plans, 1}, {Asks, 5}}
 
 // Queue is a place that holds more than one thing. The zero value is empty.
 type Queue[T any] struct{ items []T }

@@ -41,6 +41,8 @@ type inst struct {
 	forkFails int
 	failTotal int
 
+	checkup Checkup
+
 	complained [complaints]time.Duration
 	kept       [complaints]int // lines kept back since
 }

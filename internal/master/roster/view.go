@@ -10,6 +10,7 @@ type InstView struct {
 	Ready, Busy, Draining  int
 	Starting, Forks, Conns int
 	Fails                  int // ends that were failures, ever
+	Hung                   int // workers that were replaced because they gave no sign of life, ever
 	Pending                int // clients that waited at the last look
 	ForkRate               float64
 	PausedFor              time.Duration // no fork before that
@@ -27,6 +28,8 @@ type ChildView struct {
 	Active   int           // being served, by its last sign of life
 	LastLife time.Duration // 0 = gives none
 	Heard    time.Duration // last message of any kind, 0 = never
+	Hung     bool          // gives none any more, and is being replaced
+	Memory   int64         // octets of its own at the last look; 0 = not looked at
 }
 
 // JobView is what can be seen of a job.
@@ -41,6 +44,7 @@ func (s *State) View() (insts []InstView, jobs []JobView) {
 	for _, i := range s.order {
 		v := InstView{ID: i.id, Service: i.Service, Removed: i.removed, Ready: i.count[Ready], Busy: i.count[Busy],
 			Draining: i.count[Draining], Starting: i.starting, Forks: i.forks, Conns: i.conns, Fails: i.failTotal,
+			Hung:    i.checkup.Hung,
 			Pending: i.pending, PausedFor: max(i.notBefore-s.now, 0)}
 		r := i.rate
 		r.decay(s.now)
@@ -48,7 +52,8 @@ func (s *State) View() (insts []InstView, jobs []JobView) {
 		for _, c := range i.kids {
 			if !c.exited {
 				v.Children = append(v.Children, ChildView{ID: c.id, PID: c.pid, Class: c.class, Since: c.since,
-					Born: c.born, Conns: c.conns, Active: c.active, LastLife: c.life, Heard: c.heard})
+					Born: c.born, Conns: c.conns, Active: c.active, LastLife: c.life, Heard: c.heard,
+					Hung: c.health.Hung, Memory: c.health.Memory})
 			}
 		}
 		insts = append(insts, v)

@@ -23,8 +23,10 @@ func (w *World) settle() error {
 	}
 	w.now = w.high // whatever the clock did before, it goes on from here
 	for _, p := range w.order {
-		p.hangs, p.deaf = false, false
-		if running(p) && !p.truthful || running(p) && p.draining {
+		if !p.mute || !w.watched(p) {
+			p.hangs, p.deaf, p.mute = false, false, false
+		}
+		if running(p) && !p.mute && (!p.truthful || p.draining) {
 			w.die(p, 0) // what it said is no base for a comparison
 		}
 	}
@@ -42,6 +44,7 @@ func (w *World) settle() error {
 // round gives each source its share, as the loop does.
 func (w *World) round() error {
 	w.now += roundFor
+	w.live()
 	for _, id := range append([]roster.InstID(nil), w.lsIDs...) {
 		if l := w.ls[id]; l != nil {
 			if err := w.notice(id, l); err != nil {
@@ -78,6 +81,9 @@ func (w *World) round() error {
 
 // quiet: nothing is on its way, nobody waits, and every listener has its workers.
 func (w *World) quiet() bool {
+	if w.ailing() {
+		return false
+	}
 	for _, p := range w.order {
 		if len(p.events) > 0 || p.dead || p.busy || p.inst == 0 {
 			return false

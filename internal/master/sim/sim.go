@@ -32,6 +32,10 @@ type proc struct {
 	dead     bool // exit not necessarily told
 	events   []roster.Event
 	conns    int
+	mute     bool          // gives no sign of life any more
+	lived    time.Duration // when it gave the last
+	heard    time.Duration // when roster heard of it last
+	given    bool          // roster has given it up
 }
 
 // listener is a listening socket as it really is.
@@ -106,6 +110,7 @@ func (w *World) Step() error {
 	case k < 86 && w.rnd.IntN(10) == 0:
 		return w.upgrade()
 	}
+	w.live()
 	return w.feed(roster.Event{Kind: roster.Tick})
 }
 
@@ -124,6 +129,7 @@ func (w *World) pass() {
 // feed gives roster an event and does what it wants.
 func (w *World) feed(e roster.Event) error {
 	w.high = max(w.high, w.now)
+	w.heard(&e)
 	w.acts = w.s.Step(e, w.now, w.acts[:0])
 	for _, a := range w.acts {
 		if err := w.perform(a); err != nil {
@@ -160,6 +166,8 @@ func (w *World) perform(a roster.Action) error {
 			return fmt.Errorf("child %d is forgotten while it lives", a.Child)
 		}
 		w.drop(a.Child)
+	case roster.OpExamine:
+		return w.examined(a.Child)
 	case roster.OpDone:
 		w.done = true
 	}
@@ -425,7 +433,7 @@ func (w *World) mischief() error {
 	if !running(p) {
 		return nil
 	}
-	switch w.rnd.IntN(7) {
+	switch w.rnd.IntN(8) {
 	case 0:
 		w.die(p, syscall.WaitStatus(w.rnd.IntN(3)<<8))
 	case 1:
@@ -443,6 +451,8 @@ func (w *World) mischief() error {
 		if l := w.ls[p.inst]; l != nil {
 			l.waiting = 0 // clients gave up
 		}
+	case 7:
+		w.ail(p)
 	}
 	return nil
 }
@@ -492,6 +502,10 @@ func (w *World) tune(s roster.Service) roster.Service {
 	}
 	if w.rnd.IntN(3) == 0 {
 		s.MaxForkRate = 1 + w.rnd.IntN(10)
+	}
+	s.Silence, s.MaxMemory = 0, 0
+	if w.rnd.IntN(2) == 0 && !s.Daemon {
+		s.Silence, s.MaxMemory = silence, 200
 	}
 	if s.Daemon {
 		s.Prefork, s.MaxChild = 1, 1

@@ -45,6 +45,7 @@ func TestMutations(t *testing.T) {
 		"a forgotten reap":                           {ForgetReap: true},
 		"maxchild is looked at before the burst":     {NoBound: true},
 		"nobody looks at waiting clients again":      {NoLook: true},
+		"nobody misses a sign of life":               {NoLife: true},
 	} {
 		var err error
 		for seed := uint64(1); seed < 20 && err == nil; seed++ {

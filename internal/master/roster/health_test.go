@@ -1,0 +1,215 @@
+package roster
+
+import (
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/constance-mail/constance/internal/service"
+)
+
+const silence = 8 * time.Second // a look each second
+
+// watched is a service whose workers are asked for signs of life.
+func watched(prefork, maxChild int) Service {
+	return Service{Key: "a", Name: "a", Prefork: prefork, MaxChild: maxChild, DrainOver: true, Silence: silence}
+}
+
+// looks lets n looks pass; those of give sign before each.
+func (w *world) looks(n int, give ...ChildID) {
+	w.Helper()
+	for range n {
+		for _, id := range give {
+			w.say(id, service.Life(1, false))
+		}
+		w.after(silence / lifeLooks)
+	}
+}
+
+func (w *world) signalled(id ChildID, want ...syscall.Signal) {
+	w.Helper()
+	if got := w.signals()[id]; !slices.Equal(got, want) {
+		w.Errorf("child %d was sent %v, want %v", id, got, want)
+	}
+}
+
+// A worker that falls silent: examined, replaced at once, told to drain, told to end, ended; others are not touched.
+func TestHungWorker(t *testing.T) {
+	w := newWorld(t, watched(2, 2))
+	ids := w.spawned()
+	bad, good := ids[0], ids[1]
+	w.looks(5, bad, good)
+	w.looks(hungAt-1, good)
+	if v := w.view(); v.Ready != 2 || w.count(OpExamine) != 0 {
+		t.Fatalf("hung before its time: %+v", v)
+	}
+	w.looks(1, good)
+	if w.count(OpExamine) != 1 || w.count(OpSpawn) != 1 {
+		t.Fatalf("not given up on, or not replaced: %+v", w.acts)
+	}
+	w.signalled(bad) // its stacks first
+	fresh := w.spawned()[0]
+	if v := w.view(); v.Ready != 2 || v.Draining != 1 || v.Hung != 1 {
+		t.Errorf("%+v", v)
+	}
+	w.looks(1, good, fresh)
+	w.signalled(bad, syscall.SIGHUP)
+	w.looks(termAt-hungAt-1, good, fresh)
+	w.signalled(bad, syscall.SIGTERM)
+	w.looks(killAt-termAt-1, good, fresh)
+	w.signalled(bad)
+	w.looks(1, good, fresh)
+	w.signalled(bad, syscall.SIGKILL)
+	w.dies(bad, 9)
+	if v := w.view(); v.Ready != 2 || v.Draining != 0 || v.Fails != 0 {
+		t.Errorf("%+v", v)
+	}
+	if n := strings.Count(w.log.String(), "gives no sign of life"); n != 1 {
+		t.Errorf("%d lines: %s", n, w.log.String())
+	}
+}
+
+// One that wakes up again drains: it is told so if it has not been, and nothing worse happens to it.
+func TestHungWorkerWakesUp(t *testing.T) {
+	w := newWorld(t, watched(1, 2))
+	bad := w.spawned()[0]
+	w.looks(hungAt)
+	good := w.spawned()[0]
+	w.say(bad, service.Life(7, false))
+	w.signalled(bad, syscall.SIGHUP)
+	w.say(bad, service.Available) // sent before it saw the signal
+	if v := w.view(); v.Draining != 1 || v.Ready != 1 {
+		t.Errorf("%+v", v)
+	}
+	for range 5 * lifeLooks {
+		w.looks(1, bad, good)
+		w.signalled(bad)
+	}
+	w.looks(hungAt, good) // and falls silent for good, with its clients
+	w.looks(killAt-hungAt-1, good)
+	w.looks(1, good)
+	w.signalled(bad, syscall.SIGKILL)
+}
+
+// While it takes the only place, it is ended within three looks.
+func TestHungWorkerInTheWay(t *testing.T) {
+	s := watched(1, 1)
+	s.DrainOver = false
+	w := newWorld(t, s)
+	bad := w.spawned()[0]
+	w.looks(hungAt)
+	if w.count(OpExamine) != 1 || w.count(OpSpawn) != 0 {
+		t.Fatalf("%+v", w.acts)
+	}
+	w.looks(1)
+	w.signalled(bad, syscall.SIGTERM)
+	w.looks(1)
+	w.signalled(bad, syscall.SIGKILL)
+	w.dies(bad, 9)
+	if w.count(OpSpawn) != 1 {
+		t.Errorf("not replaced: %+v", w.acts)
+	}
+}
+
+// Who has no reason to be missed: workers of a service that is not watched, those being started, and all of them when
+// the clock jumps.
+func TestNotHung(t *testing.T) {
+	quiet := watched(1, 1)
+	quiet.Silence = 0
+	w := newWorld(t, quiet)
+	w.spawned()
+	for range 100 {
+		w.after(time.Minute)
+		if len(w.acts) != 0 {
+			t.Fatalf("%+v", w.acts)
+		}
+	}
+	w = newWorld(t, watched(1, 1))
+	starting := w.acts[0].Child
+	w.looks(5 * hungAt)
+	if w.view().Hung != 0 {
+		t.Error("a fork takes its time, and the child is called hung")
+	}
+	w.step(Event{Kind: Spawned, Child: starting, PID: 77})
+	w.looks(2, starting)
+	for range hungAt - 1 {
+		w.after(24 * time.Hour)
+	}
+	if w.view().Hung != 0 {
+		t.Error("the clock jumped, and a worker is called hung")
+	}
+}
+
+// One that hangs while it drains, after a reload that gave up its service too, does not stay.
+func TestHangsWhileDraining(t *testing.T) {
+	for name, conf := range map[string]*Config{"kept": {Services: []Service{watched(1, 1)}}, "removed": {}} {
+		w := newWorld(t, watched(1, 1))
+		bad := w.spawned()[0]
+		w.say(bad, service.Life(3, false))
+		w.step(Event{Kind: Reload, Conf: conf})
+		w.signalled(bad, syscall.SIGHUP)
+		ended := false
+		for range killAt + 1 {
+			w.looks(1, w.spawned()...)
+			ended = ended || slices.Contains(w.signals()[bad], syscall.SIGKILL)
+		}
+		if !ended {
+			t.Errorf("%s: it stays", name)
+		}
+	}
+}
+
+func (w *world) has(id ChildID, octets int) {
+	w.Helper()
+	w.step(Event{Kind: Sized, Child: id, N: octets})
+}
+
+// A worker above its limit is replaced; one that grows on is told to end, and ended after the grace time.
+func TestMemory(t *testing.T) {
+	s := Service{Key: "a", Name: "a", Prefork: 2, MaxChild: 2, DrainOver: true, MaxMemory: 100 << 20}
+	w := newWorld(t, s)
+	ids := w.spawned()
+	w.has(ids[0], 100<<20)
+	if len(w.acts) != 0 || w.view().Children[0].Memory != 100<<20 {
+		t.Fatalf("%+v", w.acts)
+	}
+	w.has(ids[0], 100<<20+1)
+	w.signalled(ids[0], syscall.SIGHUP)
+	if w.count(OpSpawn) != 1 {
+		t.Fatal("not replaced")
+	}
+	w.spawned()
+	w.has(ids[1], 101<<20) // no storm: one at a time
+	w.signalled(ids[1])
+	w.after(shedEvery)
+	w.has(ids[1], 101<<20)
+	w.signalled(ids[1], syscall.SIGHUP)
+	w.has(ids[0], 200<<20)
+	w.signalled(ids[0])
+	w.has(ids[0], 200<<20+1)
+	w.signalled(ids[0], syscall.SIGTERM)
+	w.has(ids[0], 300<<20)
+	w.signalled(ids[0])
+	w.after(defaultGrace)
+	w.has(ids[0], 300<<20)
+	w.signalled(ids[0], syscall.SIGKILL)
+	w.dies(ids[0], 9)
+	if v := w.view(); v.Fails != 0 || v.PausedFor != 0 {
+		t.Errorf("%+v", v)
+	}
+}
+
+// What is measured of a service without a limit, of a child that has ended and at the end changes nothing.
+func TestMemoryIsNoMatter(t *testing.T) {
+	w := newWorld(t, Service{Key: "a", Name: "a", Prefork: 1, MaxChild: 1})
+	id := w.spawned()[0]
+	w.has(id, 1<<40)
+	w.signalled(id)
+	w = newWorld(t, Service{Key: "a", Name: "a", Prefork: 1, MaxChild: 1, MaxMemory: 1})
+	id = w.spawned()[0]
+	w.step(Event{Kind: Stop})
+	w.has(id, 1<<40)
+	w.signalled(id)
+}
