@@ -85,6 +85,9 @@ func (m *Master) Run(ctx context.Context) error {
 	defer close(m.done)
 	// What this process inherited is not for the workers: they get five descriptors and no other.
 	unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) //nolint:errcheck // before Linux 5.11: as Cyrus
+	if err := keepThreads(sparesWanted); err != nil {
+		return &Error{ExitOS, err}
+	}
 	m.logq = newLogQueue(m.conf.Log.Handler(), 1024)
 	m.log = slog.New(m.logq)
 	defer m.endLog()
