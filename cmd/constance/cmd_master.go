@@ -21,7 +21,8 @@ which may be Cyrus's own or Constance's ("constance imapd", "constance lmtpd").
 SIGHUP reads cyrus.conf again: all of it, or, if it has a fault, nothing. Idle
 workers are replaced, busy ones finish first. SIGTERM, SIGINT and SIGQUIT end all
 workers, after the grace time by SIGKILL. SIGUSR1 writes the stacks of all
-goroutines to the log (SIGQUIT does too).
+goroutines to the log (SIGQUIT does too). SIGUSR2 replaces the program by the one on
+disk, as "constance master upgrade" does.
 
 Not obeyed yet: at= and cron= in EVENTS (refused), wait= in DAEMON (started as the others).
 
@@ -42,11 +43,12 @@ type masterFlags struct {
 	daemon, keep, version bool
 	check                 bool
 	control               string
+	from                  *master.Handover
 }
 
-// masterCommand is the verb master.
-func masterCommand() *cobra.Command {
-	f := &masterFlags{}
+// masterCommand is the verb master; from is what the program before in this process handed over, or nil.
+func masterCommand(from *master.Handover) *cobra.Command {
+	f := &masterFlags{from: from}
 	c := &cobra.Command{Use: "master", Short: "Run services by a cyrus.conf", Long: masterLong, Example: masterExample,
 		Args: cobra.ArbitraryArgs, // ignored, as by Cyrus
 		RunE: func(c *cobra.Command, _ []string) error { return masterError(f.run(c)) }}
@@ -100,7 +102,7 @@ func (f *masterFlags) run(c *cobra.Command) error {
 		return &master.Error{Code: exitConfig, Err: errors.New("-d and -D exclude each other")}
 	case f.janitor < 1:
 		return &master.Error{Code: exitConfig, Err: errors.New("-j must be at least 1")}
-	case f.daemon && os.Getenv(readyEnv) == "":
+	case f.daemon && os.Getenv(readyEnv) == "" && f.from == nil:
 		return background()
 	}
 	return f.serve(c.Context())
@@ -130,12 +132,13 @@ func (f *masterFlags) serve(ctx context.Context) error {
 		return err
 	}
 	pidFile := masterPIDFile(f.pidFile, opts)
-	lock, err := master.OpenPIDFile(pidFile)
+	lock, err := f.lock(pidFile)
 	if err != nil {
 		log.Error(err.Error())
 		return err
 	}
 	defer lock.Close()
+	conf.From, conf.Successor = f.from, successor(map[string]*os.File{heldPIDFile: lock.File()})
 	ready := first(f.readyFile, opts["master_ready_file"])
 	conf.Ready = func() { tellReady(ready, log) }
 	if ready != "" {
@@ -149,6 +152,17 @@ func (f *masterFlags) serve(ctx context.Context) error {
 		log.Error(err.Error())
 	}
 	return err
+}
+
+// heldPIDFile is the name of the pid file for a successor.
+const heldPIDFile = "pidfile"
+
+// lock takes the pid file, which the program before in this process may have held.
+func (f *masterFlags) lock(path string) (*master.PIDFile, error) {
+	if held := f.from.File(heldPIDFile); held != nil {
+		return master.HeldPIDFile(held), nil
+	}
+	return master.OpenPIDFile(path)
 }
 
 // load reads cyrus.conf and logs what is odd in it.

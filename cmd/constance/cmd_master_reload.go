@@ -75,14 +75,11 @@ func order(ctx context.Context, p admin.Process, path string) (o admin.Outcome, 
 // masterOrders carries out what comes by the control socket.
 type masterOrders struct{ m *master.Master }
 
+// Reload implements admin.Controller.
 func (o masterOrders) Reload(ctx context.Context) admin.Outcome {
 	r, err := o.m.Reload(ctx)
 	if err != nil {
 		return admin.Outcome{Refused: err.Error()}
 	}
 	return admin.Outcome{Changes: r.Changes, Drained: r.Drained}
-}
-
-func (o masterOrders) Upgrade(context.Context, string) admin.Outcome {
-	return admin.Outcome{Refused: "this master cannot be replaced while it runs"}
 }

@@ -27,8 +27,8 @@ const masterStatusExample = `  constance master status
 
 // masterCmd is the verb master with those that ask a running one.
 func (p *program) masterCmd() *cobra.Command {
-	c := masterCommand()
-	c.AddCommand(p.masterStatusCmd(), p.masterWhyCmd(), p.masterReloadCmd())
+	c := masterCommand(p.from)
+	c.AddCommand(p.masterStatusCmd(), p.masterWhyCmd(), p.masterReloadCmd(), p.masterUpgradeCmd())
 	return c
 }
 

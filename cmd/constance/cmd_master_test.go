@@ -18,7 +18,7 @@ import (
 func runMaster(t *testing.T, args ...string) (string, int) {
 	t.Helper()
 	var out bytes.Buffer
-	c := masterCommand()
+	c := masterCommand(nil)
 	c.SetOut(&out)
 	c.SetErr(&out)
 	c.SilenceErrors, c.SilenceUsage = true, true

@@ -30,7 +30,7 @@ names another. Once a day expunged messages are purged (see "constance purge").
 SIGTERM and SIGINT end the server: sessions get the time of server.drain to
 finish. SIGHUP reads the configuration again and replaces the workers, busy
 ones when they have finished; where it listens stays as it is if the new configuration is
-wrong.
+wrong. SIGUSR2 replaces the program by the one on disk, as "constance master upgrade" does.
 
 With --listen a service listens elsewhere than the configuration says: ADDR is
 "host:port", "unix:/path" or "off". NAME is imap, imaps, lmtp or http.`
@@ -44,6 +44,7 @@ type serveFlags struct {
 	listen  []string
 	workers int
 	demo    bool
+	check   bool
 }
 
 func (p *program) serveCmd() *cobra.Command {
@@ -59,6 +60,7 @@ func (p *program) serveCmd() *cobra.Command {
 	c.Flags().StringArrayVar(&f.listen, "listen", nil, "NAME=ADDR, where a service listens; may be given for each service")
 	c.Flags().IntVar(&f.workers, "workers", 0, "worker processes of each IMAP service (default: imap.workers, or as many as processors, at least 2)")
 	c.Flags().BoolVar(&f.demo, "demo", false, "add the demo accounts alice/alice and bob/bob, if they are missing, and print what to try")
+	c.Flags().BoolVar(&f.check, "check", false, "check the configuration and end")
 	return c
 }
 
@@ -70,7 +72,11 @@ type server struct {
 	exe      string // our own program
 	confPath string // absolute, or ""
 	log      *slog.Logger
+	lock     *os.File // of the data directory
 }
+
+// heldLock is the name of the data directory's lock for a successor.
+const heldLock = "serve.lock"
 
 func (p *program) serve(ctx context.Context, command string, f serveFlags) error {
 	s := &server{p: p, flags: f}
@@ -95,11 +101,18 @@ func (p *program) serve(ctx context.Context, command string, f serveFlags) error
 		}
 	}
 	s.log = p.logger(conf).With("service", "master", "pid", os.Getpid())
-	lock, err := lockData(s.dir)
-	if err != nil {
-		return err
+	if f.check {
+		_, err := master.New(s.masterConfig(conf))
+		return serveError(err)
+	}
+	lock := p.from.File(heldLock)
+	if lock == nil {
+		if lock, err = lockData(s.dir); err != nil {
+			return err
+		}
 	}
 	defer lock.Close()
+	s.lock = lock
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
@@ -196,7 +209,10 @@ func (s *server) run(ctx context.Context, conf *config.Config) error {
 		}
 		return s.masterConfig(c), nil
 	}
-	mc.Ready = func() { s.ready(conf) }
+	mc.From, mc.Successor = s.p.from, successor(map[string]*os.File{heldLock: s.lock})
+	if mc.From == nil {
+		mc.Ready = func() { s.ready(conf) }
+	}
 	sup := supervise(&mc, s.p.getenv)
 	m, err := master.New(mc)
 	if err != nil {

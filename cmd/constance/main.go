@@ -8,9 +8,16 @@ package main
 import (
 	"context"
 	"os"
+
+	"github.com/constance-mail/constance/internal/master"
 )
 
 func main() {
 	p := &program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	from, err := master.Inherit()
+	if err != nil {
+		os.Exit(p.report(from.Back(err)))
+	}
+	p.from = from
 	os.Exit(p.run(context.Background(), os.Args[1:]))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/constance-mail/constance/internal/config"
+	"github.com/constance-mail/constance/internal/master"
 )
 
 // program is one call of the command: its streams and the flags that every verb knows.
@@ -23,6 +24,8 @@ type program struct {
 	data       string // --data
 	configFile string // --config
 	json       bool   // --json
+
+	from *master.Handover // what the program before in this process handed over, or nil
 }
 
 const rootLong = `Constance is an IMAP server: mail comes in by LMTP and is read by IMAP.
@@ -62,7 +65,7 @@ func (p *program) root() *cobra.Command {
 	flags.StringVar(&p.data, "data", "", "data directory (environment CONSTANCE_DATA; default ./data)")
 	flags.StringVar(&p.configFile, "config", "", "configuration file (default: constance.toml in the data directory, if there is one)")
 	flags.BoolVar(&p.json, "json", false, "print JSON instead of a table or text")
-	root.AddCommand(p.serveCmd(), p.masterCmd(), p.imapdCmd(), p.lmtpdCmd(), p.httpdCmd(), p.userCmd(), p.mailboxCmd(),
+	root.AddCommand(p.serveCmd(), p.masterCmd(), p.handoverCheckCmd(), p.imapdCmd(), p.lmtpdCmd(), p.httpdCmd(), p.userCmd(), p.mailboxCmd(),
 		p.deliverCmd(), p.verifyCmd(), p.purgeCmd(), p.statusCmd(), p.configCmd(), p.docsCmd())
 	return root
 }
@@ -71,7 +74,11 @@ func (p *program) root() *cobra.Command {
 func (p *program) run(ctx context.Context, args []string) int {
 	root := p.root()
 	root.SetArgs(args)
-	if err := root.ExecuteContext(ctx); err != nil {
+	err := root.ExecuteContext(ctx)
+	if err != nil && p.from != nil && !p.from.Taken() {
+		err = p.from.Back(err)
+	}
+	if err != nil {
 		return p.report(err)
 	}
 	return exitDone

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"errors"
 	"os"
 	"sync"
 	"time"
@@ -30,6 +31,11 @@ type channel struct {
 	space chan struct{} // the owner took something
 	quit  chan struct{} // nobody wants more
 
+	halt    chan struct{} // read shall stop where it is
+	stopped chan struct{} // read has ended
+	parser  parser        // owned by read while it runs, as is left
+	left    []run         // parsed when it was halted, and not in runs
+
 	mu     sync.Mutex
 	runs   []run
 	ended  bool // end of file, or an error
@@ -37,25 +43,30 @@ type channel struct {
 }
 
 func newChannel(child roster.ChildID, f *os.File, in *inbox) *channel {
-	return &channel{child: child, f: f, in: in, space: make(chan struct{}, 1), quit: make(chan struct{})}
+	return &channel{child: child, f: f, in: in, space: make(chan struct{}, 1), quit: make(chan struct{}),
+		halt: make(chan struct{}), stopped: make(chan struct{})}
 }
 
-// read runs until the end of the channel or close.
+// read runs until the end of the channel, close or stop.
 func (c *channel) read() {
-	defer c.f.Close()
-	var p parser
+	defer close(c.stopped)
 	var buf [64 * service.MessageSize]byte
 	left, until := budget, time.Now().Add(pace)
 	for {
 		n, err := c.f.Read(buf[:])
-		for _, r := range p.feed(buf[:n]) {
+		runs := c.parser.feed(buf[:n])
+		for k, r := range runs {
 			if !c.push(r) {
+				c.left = append(c.left, runs[k:]...)
 				return
 			}
 			left -= r.n
 		}
 		if err != nil {
-			c.end()
+			if !errors.Is(err, os.ErrDeadlineExceeded) { // which is stop's
+				c.f.Close() //nolint:errcheck // a read end
+				c.end()
+			}
 			return
 		}
 		if now := time.Now(); now.After(until) {
@@ -66,19 +77,55 @@ func (c *channel) read() {
 	}
 }
 
-// pause lets a chatty child wait; false if nobody wants more.
+// stop makes read put the channel down and waits for it: nothing that the child says is lost, it stays in the pipe or is
+// in runs, left and the parser.
+func (c *channel) stop() {
+	select {
+	case <-c.stopped: // at its end, before
+		return
+	default:
+	}
+	close(c.halt)
+	c.f.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // closed: then read has ended
+	<-c.stopped
+}
+
+// again makes a stopped channel ready to be read on; false if there is nothing more to read.
+func (c *channel) again() bool {
+	c.mu.Lock()
+	ended := c.ended
+	c.mu.Unlock()
+	if ended || c.f.SetReadDeadline(time.Time{}) != nil {
+		return false
+	}
+	c.halt, c.stopped = make(chan struct{}), make(chan struct{})
+	return true
+}
+
+// held is the descriptor of a stopped channel, -1 at its end, and what the parser has begun.
+func (c *channel) held() (fd int, rest []byte) {
+	fd = -1
+	if raw, err := c.f.SyscallConn(); err == nil {
+		raw.Control(func(n uintptr) { fd = int(n) }) //nolint:errcheck // closed: -1
+	}
+	return fd, c.parser.rest
+}
+
+// pause lets a chatty child wait; false if nobody wants more or it shall stop.
 func (c *channel) pause(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return true
+	case <-c.halt:
+		return false
 	case <-c.quit:
 		return false
 	}
 }
 
-// push hands a run to the owner, waiting while too many are held; false if nobody wants more.
+// push hands a run to the owner, waiting while too many are held; false if nobody wants more or it shall stop.
 func (c *channel) push(r run) bool {
 	for {
 		c.mu.Lock()
@@ -93,6 +140,8 @@ func (c *channel) push(r run) bool {
 			select {
 			case <-c.space:
 				continue
+			case <-c.halt:
+				return false
 			case <-c.quit:
 				return false
 			}

@@ -63,14 +63,19 @@ func (m *Master) lifeEvent(e lifeEvent) {
 	k.pid, k.pidfd, k.begun = r.pid, r.pidfd, time.Now()
 	if r.status != nil {
 		k.ch = newChannel(e.child, r.status, m.in)
-		m.helpers.Add(1)
-		go func() {
-			defer m.helpers.Done()
-			k.ch.read()
-		}()
+		m.hear(k.ch)
 	}
 	m.log.Debug("about to exec "+r.order.path, "name", k.name, "pid", k.pid)
 	m.step(roster.Event{Kind: roster.Spawned, Child: e.child, PID: r.pid})
+}
+
+// hear starts to read a status channel.
+func (m *Master) hear(c *channel) {
+	m.helpers.Add(1)
+	go func() {
+		defer m.helpers.Done()
+		c.read()
+	}()
 }
 
 // reap asks the kernel what became of a child whose pidfd is readable.

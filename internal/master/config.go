@@ -31,7 +31,7 @@ type Service struct {
 	Babysit     bool     // at least one worker, at most 10 forks per second unless MaxForkRate says more
 	Daemon      bool     // no listener; one process that is started again whenever it ends
 	Wait        bool     // of a daemon: nothing else is started before it says that it is ready
-	DrainOver   bool     // workers that drain do not count towards MaxChild, up to twice MaxChild in all
+	DrainOver   bool     // those that drain do not count towards MaxChild, up to twice MaxChild; one more if all drain
 	Where       string   // file:line:column of its configuration, for errors; may be empty
 
 	// Life asks workers of ours for a sign of life so often; 0 = none, as every other program wants it.
@@ -81,7 +81,11 @@ type Config struct {
 	// Signals is used instead of the process's own signals if not nil.
 	Signals <-chan os.Signal
 
-	reloadEvery time.Duration // between reloads when many come; tests have less time
+	Successor *Successor // for upgrades; nil: none is possible
+	From      *Handover  // what the program before in this process handed over; nil: start afresh
+
+	execve      func(path string, argv, env []string) error // syscall.Exec, but in tests
+	reloadEvery time.Duration                               // between reloads when many come; tests have less time
 }
 
 // Phase is what a master is about.
@@ -125,6 +129,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Stall <= 0 {
 		c.Stall = 250 * time.Millisecond
+	}
+	if c.execve == nil {
+		c.execve = syscall.Exec
 	}
 	if c.reloadEvery <= 0 {
 		c.reloadEvery = reloadEvery

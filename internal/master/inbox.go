@@ -22,17 +22,19 @@ type inbox struct {
 	wake chan struct{}
 	ask  chan func() // admin requests, run by the owner; who asks waits
 
-	mu     sync.Mutex
-	since  time.Time // when something came that the owner has not looked at yet; zero: nothing did
-	life   roster.Queue[lifeEvent]
-	listen roster.Queue[roster.InstID] // a connection waits
-	probe  roster.Queue[roster.InstID] // roster wants a look
-	talk   roster.Queue[*channel]      // status channels with something to take, each once
-	found  roster.Queue[roster.Event]  // what helpers found out, at most as many as children
-	hangup bool                        // SIGHUP
-	stop   os.Signal                   // SIGTERM and the like
-	stacks bool                        // SIGUSR1
-	plan   *plan                       // a configuration that was loaded
+	mu      sync.Mutex
+	since   time.Time // when something came that the owner has not looked at yet; zero: nothing did
+	life    roster.Queue[lifeEvent]
+	listen  roster.Queue[roster.InstID] // a connection waits
+	probe   roster.Queue[roster.InstID] // roster wants a look
+	talk    roster.Queue[*channel]      // status channels with something to take, each once
+	found   roster.Queue[roster.Event]  // what helpers found out, at most as many as children
+	hangup  bool                        // SIGHUP
+	stop    os.Signal                   // SIGTERM and the like
+	stacks  bool                        // SIGUSR1
+	plan    *plan                       // a configuration that was loaded
+	succeed bool                        // SIGUSR2
+	upgrade *upgrade                    // that was prepared
 }
 
 func newInbox() *inbox {
@@ -77,5 +79,5 @@ func (b *inbox) more() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.life.Len()+b.listen.Len()+b.probe.Len()+b.talk.Len()+b.found.Len() > 0 || b.hangup || b.stop != nil ||
-		b.stacks || b.plan != nil
+		b.stacks || b.plan != nil || b.succeed || b.upgrade != nil
 }

@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 	if mode := os.Getenv(lemmingEnv); mode != "" {
 		os.Exit(lemming(mode))
 	}
+	if dir := os.Getenv(masterEnv); dir != "" {
+		os.Exit(masterLemming(dir))
+	}
 	goleak.VerifyTestMain(m)
 }
 

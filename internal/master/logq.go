@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync/atomic"
+	"time"
 )
 
 // logQueue keeps a log that blocks from blocking the loop: records wait in a bounded queue for a goroutine of their
@@ -12,11 +13,13 @@ type logQueue struct {
 	to      slog.Handler
 	c       chan slog.Record
 	dropped *atomic.Uint64
+	flushes chan chan struct{}
 	done    chan struct{}
 }
 
 func newLogQueue(to slog.Handler, size int) *logQueue {
-	q := &logQueue{to: to, c: make(chan slog.Record, size), dropped: new(atomic.Uint64), done: make(chan struct{})}
+	q := &logQueue{to: to, c: make(chan slog.Record, size), dropped: new(atomic.Uint64), done: make(chan struct{}),
+		flushes: make(chan chan struct{})}
 	go q.run()
 	return q
 }
@@ -24,15 +27,47 @@ func newLogQueue(to slog.Handler, size int) *logQueue {
 func (q *logQueue) run() {
 	defer close(q.done)
 	reported := uint64(0)
-	for r := range q.c {
-		ctx := context.Background()
-		if n := q.dropped.Load(); n > reported {
-			lost := slog.NewRecord(r.Time, slog.LevelWarn, "log lines were dropped", 0)
-			lost.AddAttrs(slog.Uint64("lines", n-reported))
-			reported = n
-			q.to.Handle(ctx, lost) //nolint:errcheck // nobody to tell
+	for {
+		select {
+		case r, more := <-q.c:
+			if !more {
+				return
+			}
+			q.pass(r, &reported)
+		case flushed := <-q.flushes:
+			for range len(q.c) {
+				q.pass(<-q.c, &reported)
+			}
+			close(flushed)
 		}
-		q.to.Handle(ctx, r) //nolint:errcheck // nobody to tell
+	}
+}
+
+// pass hands a record on, after word of those that were dropped and not reported yet.
+func (q *logQueue) pass(r slog.Record, reported *uint64) {
+	ctx := context.Background()
+	if n := q.dropped.Load(); n > *reported {
+		lost := slog.NewRecord(r.Time, slog.LevelWarn, "log lines were dropped", 0)
+		lost.AddAttrs(slog.Uint64("lines", n-*reported))
+		*reported = n
+		q.to.Handle(ctx, lost) //nolint:errcheck // nobody to tell
+	}
+	q.to.Handle(ctx, r) //nolint:errcheck // nobody to tell
+}
+
+// flush waits until the log has taken what there is, but not for longer than patience.
+func (q *logQueue) flush(patience time.Duration) {
+	done := make(chan struct{})
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case q.flushes <- done:
+	case <-t.C:
+		return
+	}
+	select {
+	case <-done:
+	case <-t.C:
 	}
 }
 

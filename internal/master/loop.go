@@ -83,6 +83,7 @@ func (m *Master) visit(ctx context.Context, r roster.Turn, t *turn) {
 		m.step(roster.Event{Kind: roster.Tick})
 	case roster.Plans:
 		m.takePlan()
+		m.takeUpgrade()
 	case roster.Asks:
 		m.answer(t.ask, r.Share)
 	}
@@ -119,8 +120,8 @@ func (m *Master) setTimer(t *time.Timer) {
 
 func (m *Master) takeSignals(ctx context.Context) {
 	m.in.mu.Lock()
-	hangup, stop, stacks := m.in.hangup, m.in.stop, m.in.stacks
-	m.in.hangup, m.in.stop, m.in.stacks = false, nil, false
+	hangup, stop, stacks, succeed := m.in.hangup, m.in.stop, m.in.stacks, m.in.succeed
+	m.in.hangup, m.in.stop, m.in.stacks, m.in.succeed = false, nil, false, false
 	m.in.mu.Unlock()
 	if hangup {
 		m.hangup = true
@@ -132,6 +133,10 @@ func (m *Master) takeSignals(ctx context.Context) {
 		m.counts.Signals++
 		m.tell(Stopping)
 		m.step(roster.Event{Kind: roster.Stop})
+	}
+	if succeed {
+		m.counts.Signals++
+		m.askUpgrade(ctx, "", nil)
 	}
 	if m.hangup && !m.loading && !m.roster.Stopping() && m.mayReload(m.clock.time()) == 0 {
 		m.counts.Signals++

@@ -23,24 +23,27 @@ type Master struct {
 	clock *stopwatch    // others than the owner read what is atomic
 
 	// The rest is owned by Run's goroutine.
-	roster   *roster.State
-	acts     []roster.Action
-	watch    *watcher
-	spawn    *spawners
-	insts    map[roster.InstID]*instance
-	socks    map[string]*socket
-	failed   map[string]bool // endpoints that could not be had, by instance key
-	kids     map[roster.ChildID]*kid
-	jobs     map[string]*Event
-	helpers  sync.WaitGroup // readers, loader, watchdog
-	loading  bool
-	hangup   bool              // SIGHUP waits for its turn
-	reloads  float64           // reloads that may follow at once
-	reloadAt time.Duration     // when reloads was reckoned
-	asking   []chan<- reloaded // for the outcome of the next reload
-	told     []chan<- reloaded // of the one under way
-	counts   Counters
-	examines chan struct{} // a token for each worker that is being examined
+	roster    *roster.State
+	acts      []roster.Action
+	watch     *watcher
+	spawn     *spawners
+	insts     map[roster.InstID]*instance
+	socks     map[string]*socket
+	failed    map[string]bool // endpoints that could not be had, by instance key
+	kids      map[roster.ChildID]*kid
+	jobs      map[string]*Event
+	helpers   sync.WaitGroup // readers, loader, watchdog
+	loading   bool
+	hangup    bool              // SIGHUP waits for its turn
+	reloads   float64           // reloads that may follow at once
+	reloadAt  time.Duration     // when reloads was reckoned
+	asking    []chan<- reloaded // for the outcome of the next reload
+	told      []chan<- reloaded // of the one under way
+	upgrading bool
+	why       string           // the last upgrade that failed did so
+	signalled []chan os.Signal // the process's own
+	counts    Counters
+	examines  chan struct{} // a token for each worker that is being examined
 }
 
 // instance is a listener of a service: what roster knows by its InstID.
@@ -55,6 +58,7 @@ type instance struct {
 // Counters count since the start.
 type Counters struct {
 	Forks, ForkFails, Exits, Reloads, BadReloads, Signals, Messages, Garbage uint64
+	Upgrades, BadUpgrades                                                    uint64
 }
 
 // New checks the configuration. Nothing is opened or started before Run.
@@ -63,7 +67,7 @@ func New(c Config) (*Master, error) {
 	if err := c.check(); err != nil {
 		return nil, &Error{ExitConfig, err}
 	}
-	return &Master{conf: c, in: newInbox(), done: make(chan struct{}), roster: roster.New(), clock: newStopwatch(c.Stall),
+	return &Master{conf: c, in: newInbox(), done: make(chan struct{}), roster: roster.New(), clock: c.From.watch(c.Stall),
 		insts: map[roster.InstID]*instance{}, socks: map[string]*socket{}, failed: map[string]bool{},
 		kids: map[roster.ChildID]*kid{}, jobs: map[string]*Event{}, reloads: reloadBurst,
 		examines: make(chan struct{}, examinesMax)}, nil
@@ -97,8 +101,10 @@ func (m *Master) Run(ctx context.Context) error {
 	defer m.helpers.Wait()
 	defer close(quit)
 	defer cancel()
-	if err := m.runStart(ctx); err != nil {
-		return err
+	if m.conf.From == nil {
+		if err := m.runStart(ctx); err != nil {
+			return err
+		}
 	}
 	if err := m.tools(); err != nil {
 		return err
@@ -106,11 +112,9 @@ func (m *Master) Run(ctx context.Context) error {
 	defer m.watch.close()
 	defer m.closeSockets()
 	defer m.spawn.close()
-	p, err := m.firstPlan(ctx)
-	if err != nil {
+	if err := m.begin(ctx); err != nil {
 		return err
 	}
-	m.reconfigure(p)
 	m.helpers.Go(func() { m.measure(ctx) })
 	m.helpers.Add(1)
 	go func() {
@@ -138,6 +142,22 @@ func (m *Master) tools() (err error) {
 		m.watch.close()
 		return &Error{ExitOS, err}
 	}
+	return nil
+}
+
+// begin opens the listeners and orders the first workers, or goes on where the program before was.
+func (m *Master) begin(ctx context.Context) error {
+	if h := m.conf.From; h != nil {
+		if err := m.resume(h); err != nil {
+			return &Error{ExitOS, h.Back(err)}
+		}
+		return nil
+	}
+	p, err := m.firstPlan(ctx)
+	if err != nil {
+		return err
+	}
+	m.reconfigure(p)
 	return nil
 }
 

@@ -41,5 +41,11 @@ func OpenPIDFile(path string) (*PIDFile, error) {
 	return &PIDFile{f}, nil
 }
 
+// HeldPIDFile is a pid file that the program before in this process has locked.
+func HeldPIDFile(f *os.File) *PIDFile { return &PIDFile{f} }
+
+// File is the open file, for a successor.
+func (p *PIDFile) File() *os.File { return p.f }
+
 // Close gives up the lock.
 func (p *PIDFile) Close() error { return p.f.Close() }

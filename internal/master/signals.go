@@ -7,9 +7,12 @@ import (
 	"syscall"
 )
 
+// masterSignals are those that a master obeys.
+var masterSignals = [...]syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR1,
+	syscall.SIGUSR2}
+
 // signals turns signals into flags: however often one comes, it is one flag.
 func (m *Master) signals(quit <-chan struct{}) {
-	list := []os.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR1}
 	listen := func(c <-chan os.Signal, own chan os.Signal) {
 		m.helpers.Add(1)
 		go func() {
@@ -29,13 +32,14 @@ func (m *Master) signals(quit <-chan struct{}) {
 		listen(m.conf.Signals, make(chan os.Signal))
 		return
 	}
-	for _, s := range list { // a channel each, so that a flood of one does not crowd out another
+	for _, s := range masterSignals { // a channel each, so that a flood of one does not crowd out another
 		c := make(chan os.Signal, 1)
 		signal.Notify(c, s)
 		listen(c, c)
+		m.signalled = append(m.signalled, c)
 	}
 	// Caught rather than ignored: what is ignored stays ignored in the children.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGUSR2, syscall.SIGPIPE, syscall.SIGALRM)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE, syscall.SIGALRM)
 }
 
 func (b *inbox) signal(s os.Signal) {
@@ -44,6 +48,8 @@ func (b *inbox) signal(s os.Signal) {
 		b.hangup = true
 	case syscall.SIGUSR1:
 		b.stacks = true
+	case syscall.SIGUSR2:
+		b.succeed = true
 	default:
 		b.stop = s
 	}

@@ -50,6 +50,8 @@ type spawners struct {
 	cond   *sync.Cond
 	lanes  []string // those with orders, in turn
 	queue  map[string][]*order
+	busy   int  // forks under way
+	held   bool // no more of them
 	closed bool
 }
 
@@ -77,13 +79,31 @@ func (s *spawners) put(o *order) {
 		s.lanes = append(s.lanes, o.lane)
 	}
 	s.queue[o.lane] = append(s.queue[o.lane], o)
-	s.cond.Signal()
+	s.cond.Broadcast()
+}
+
+// hold lets the forks under way come to their end and begins no other until release; false if release came first.
+func (s *spawners) hold() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = true
+	for s.held && s.busy > 0 {
+		s.cond.Wait()
+	}
+	return s.held
+}
+
+func (s *spawners) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = false
+	s.cond.Broadcast()
 }
 
 func (s *spawners) next() *order {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.lanes) == 0 {
+	for len(s.lanes) == 0 || s.held {
 		if s.closed {
 			return nil
 		}
@@ -99,7 +119,16 @@ func (s *spawners) next() *order {
 	} else {
 		delete(s.queue, lane)
 	}
+	s.busy++
 	return o
+}
+
+// over is the end of a fork, which was reported.
+func (s *spawners) over() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy--
+	s.cond.Broadcast()
 }
 
 // close waits for the forks under way. It may be called again.
@@ -120,6 +149,7 @@ func (s *spawners) work() {
 	unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil) //nolint:errcheck // cannot fail with these arguments
 	for o := s.next(); o != nil; o = s.next() {
 		s.done(s.start(o))
+		s.over()
 	}
 }
 

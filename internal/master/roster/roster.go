@@ -25,7 +25,7 @@ type Service struct {
 	Prefork     int    // READY workers wanted
 	MaxChild    int    // most workers at once; negative = no bound
 	MaxForkRate int    // forks per second; 0 = no bound
-	DrainOver   bool   // draining workers do not count towards MaxChild (but twice MaxChild is never exceeded)
+	DrainOver   bool   // those that drain do not count towards MaxChild, up to twice MaxChild; one more if all drain
 	Daemon      bool   // no listener, one instance
 
 	// Silence is how long a worker that is asked for signs of life may give none until it counts as hung; 0 = for ever.

@@ -87,7 +87,9 @@ func (i *inst) room() bool {
 	case i.MaxChild < 0:
 		return true
 	case i.DrainOver:
-		return i.working() < i.MaxChild && i.working()+i.count[Draining] < 2*i.MaxChild
+		// However many drain, whose clients stay as long as they like: one takes the newcomers.
+		n := i.working()
+		return n < i.MaxChild && (n == 0 || n+i.count[Draining] < 2*i.MaxChild)
 	}
 	return i.working()+i.count[Draining] < i.MaxChild
 }

@@ -227,12 +227,9 @@ func (w *World) spawn(a roster.Action) error {
 
 // bounds: never above MaxChild, within the fork rate.
 func (w *World) bounds(l *listener, id roster.InstID) error {
-	n, draining := 0, 0
+	n := 0
 	for _, p := range w.order {
 		if p.inst == id && !w.toldDead(p) {
-			if p.draining {
-				draining++
-			}
 			n++
 		}
 	}
@@ -240,7 +237,7 @@ func (w *World) bounds(l *listener, id roster.InstID) error {
 	if l.conf.DrainOver {
 		limit *= 2
 	}
-	if l.conf.MaxChild >= 0 && n > limit {
+	if l.conf.MaxChild >= 0 && n > limit && !(l.conf.DrainOver && w.working(id) <= 1) {
 		return fmt.Errorf("service %s: %d workers, %d allowed", l.conf.Name, n, limit)
 	}
 	if r := l.conf.MaxForkRate; r > 0 {
@@ -256,6 +253,17 @@ func (w *World) bounds(l *listener, id roster.InstID) error {
 		}
 	}
 	return nil
+}
+
+// working is how many of an instance do not drain, by roster's count, which Check has verified.
+func (w *World) working(id roster.InstID) int {
+	views, _ := w.s.View()
+	for _, v := range views {
+		if v.ID == id {
+			return v.Ready + v.Busy
+		}
+	}
+	return 0
 }
 
 // toldDead: roster has been told of the end.
