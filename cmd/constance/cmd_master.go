@@ -24,7 +24,7 @@ workers, after the grace time by SIGKILL. SIGUSR1 writes the stacks of all
 goroutines to the log (SIGQUIT does too). SIGUSR2 replaces the program by the one on
 disk, as "constance master upgrade" does.
 
-Not obeyed yet: at= and cron= in EVENTS (refused), wait= in DAEMON (started as the others).
+Not obeyed yet: wait= in DAEMON (started as the others).
 
 Exit codes: 0 ended as told, 1 a command of START failed, 69 an address cannot
 be had (with master_bind_errors_fatal), 71 pid file, 78 wrong configuration.`

@@ -193,6 +193,9 @@ func memory(w *master.Worker) string {
 
 func eventLine(e *master.EventStatus) string {
 	text := e.Name + "  next in " + round(e.In)
+	if e.In < 0 {
+		text = e.Name + "  not again"
+	}
 	if e.PID != 0 {
 		text += "  runs as " + strconv.Itoa(e.PID)
 	}

@@ -40,7 +40,7 @@ func TestMasterCheck(t *testing.T) {
 	}{
 		{"SERVICES {\n a cmd=/bin/true listen=143 x=1\n}\n", `2:29: unknown key "x"`, exitDone},
 		{"SERVICES {\n a cmd=/bin/true }\n", "2:18: bad character '}'", exitConfig},
-		{"EVENTS {\n a cmd=/bin/true at=0400\n}\n", "at= is not supported yet", exitConfig},
+		{"EVENTS {\n a cmd=/bin/true at=0460\n}\n", "2:21: invalid at=hhmm", exitConfig},
 	} {
 		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)

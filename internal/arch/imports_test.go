@@ -28,7 +28,8 @@ var may = map[string][]string{
 	"internal/admin": {},
 
 	// beside all this: nothing of mail
-	"internal/service": {}, "internal/master": {"service"}, "internal/master/roster": {"service"}, "internal/master/sim": {"master/roster", "service"},
+	"internal/service": {}, "internal/master": {"service"}, "internal/master/sim": {"master/roster", "service"},
+	"internal/master/roster": {"master/cron", "service"}, "internal/master/cron": {},
 	"internal/master/cyrusconf": {"master"}, "internal/metrics": {"wait"},
 
 	"internal/arch": {}, "internal/e2e": {"imapclient"},

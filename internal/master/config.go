@@ -14,6 +14,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/constance-mail/constance/internal/master/cron"
 )
 
 // Service is a program that gets a listening socket on descriptor 4 and its status channel on descriptor 3.
@@ -42,13 +44,14 @@ type Service struct {
 	MaxMemory int64 // octets that a worker may have, beside what it maps of files, until it is replaced; 0 = no bound
 }
 
-// Event is a command, run at the start or by a schedule.
+// Event is a command, run at the start or by a schedule: Times if that is given, Period otherwise.
 type Event struct {
 	Name   string
 	Argv   []string
 	Path   string // the executable; default Argv[0]
 	Env    []string
 	Period time.Duration // between runs, the first at once; not used at the start
+	Times  *cron.Spec    // by the wall clock, in the time zone of the master
 	Where  string        // file:line:column of its configuration, for errors; may be empty
 }
 
@@ -74,6 +77,8 @@ type Config struct {
 	// nothing changes. nil: the same again, which replaces the workers. What it has to say goes to the logger that it
 	// is given, which never blocks: Config.Log may, and would hold up the reload and the end.
 	Load func(context.Context, *slog.Logger) (Config, error)
+	// Wall is the wall clock; nil = time.Now. For tests.
+	Wall func() time.Time
 	// Ready is called once, when all listeners are open and the first workers are being started. May be nil.
 	Ready func()
 	// Phase is called whenever the master goes over to another phase after Ready, by the loop: it must not wait. May be nil.
@@ -138,6 +143,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Measure <= 0 {
 		c.Measure = 10 * time.Second
+	}
+	if c.Wall == nil {
+		c.Wall = time.Now
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

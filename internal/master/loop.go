@@ -80,7 +80,7 @@ func (m *Master) visit(ctx context.Context, r roster.Turn, t *turn) {
 			m.step(e)
 		}
 	case roster.Timer:
-		m.step(roster.Event{Kind: roster.Tick})
+		m.step(roster.Event{Kind: roster.Tick, Wall: m.conf.Wall()})
 	case roster.Plans:
 		m.takePlan()
 		m.takeUpgrade()

@@ -121,12 +121,12 @@ func (m *Master) reconfigure(p *plan) {
 	jobs := map[string]*Event{}
 	for k := range p.conf.Events {
 		e := &p.conf.Events[k]
-		key := fmt.Sprint(e.Name, e.Argv, e.Period)
+		key := e.Name // with another command or schedule it still never runs twice at once
 		for jobs[key] != nil {
 			key += "+"
 		}
 		jobs[key] = e
-		cc.Jobs = append(cc.Jobs, roster.Job{Key: key, Name: e.Name, Period: e.Period})
+		cc.Jobs = append(cc.Jobs, roster.Job{Key: key, Name: e.Name, Period: e.Period, Times: e.Times})
 	}
 	m.jobs = jobs
 	m.acts = m.roster.Step(roster.Event{Kind: roster.Reload, Conf: cc}, m.clock.time(), m.acts[:0])

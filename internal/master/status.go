@@ -65,7 +65,7 @@ type Worker struct {
 // EventStatus is a scheduled command.
 type EventStatus struct {
 	Name string        `json:"name"`
-	In   time.Duration `json:"in"`  // until the next run
+	In   time.Duration `json:"in"`  // until the next run; -1 = there is none
 	PID  int           `json:"pid"` // of the run, or 0
 }
 
@@ -161,9 +161,20 @@ func (m *Master) status() Status {
 		s.Services = append(s.Services, m.serviceStatus(&v, now))
 	}
 	for _, j := range jobs {
-		s.Events = append(s.Events, EventStatus{Name: j.Job.Name, In: max(j.Due-now, 0), PID: j.PID})
+		s.Events = append(s.Events, EventStatus{Name: j.Job.Name, In: m.until(&j, now), PID: j.PID})
 	}
 	return s
+}
+
+// until is how long it takes to the next run of a job.
+func (m *Master) until(j *roster.JobView, now time.Duration) time.Duration {
+	switch {
+	case !j.Next.IsZero():
+		return max(j.Next.Sub(m.conf.Wall().Round(0)), 0)
+	case j.Job.Times != nil || j.Due == 0:
+		return -1
+	}
+	return max(j.Due-now, 0)
 }
 
 func (m *Master) serviceStatus(v *roster.InstView, now time.Duration) ServiceStatus {

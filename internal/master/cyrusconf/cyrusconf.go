@@ -43,8 +43,9 @@ type Entry struct {
 
 // Arg is the value of a key.
 type Arg struct {
-	Pos   Pos
-	Value string
+	Pos     Pos // of the key
+	ValueAt Pos // of Value's first character, within the quotes
+	Value   string
 }
 
 // File is a cyrus.conf as it is written.
@@ -184,12 +185,14 @@ func (p *parser) arg(e *Entry, col int) (next int, err error) {
 	key := p.line[col:end]
 	value := p.line[end+1:]
 	next = end + 1
+	at := Pos{p.file, p.at, next + 1}
 	if strings.HasPrefix(value, `"`) {
 		k := strings.IndexByte(value[1:], '"')
 		if k < 0 {
 			return 0, p.fail(end+2, "missing \" on line %d", p.at)
 		}
 		value, next = value[1:k+1], next+k+2
+		at.Col++
 	} else {
 		if k := strings.IndexAny(value, " \t"); k >= 0 {
 			value = value[:k]
@@ -200,7 +203,7 @@ func (p *parser) arg(e *Entry, col int) (next int, err error) {
 		p.warn(col+1, "%s= again; the first one counts", key)
 		return next, nil
 	}
-	e.Args[key] = Arg{Pos{p.file, p.at, col + 1}, value}
+	e.Args[key] = Arg{Pos{p.file, p.at, col + 1}, at, value}
 	e.Keys = append(e.Keys, key)
 	return next, nil
 }

@@ -83,7 +83,10 @@ func TestFaults(t *testing.T) {
 		{"no host", in(`a cmd=/bin/true listen=":143"`), "no host"},
 		{"proto", in(svc + " proto=TCP"), "invalid proto 'TCP'"},
 		{"unix path", in(`a cmd=/bin/true listen=/` + strings.Repeat("x", 107)), "too long"},
-		{"at", "EVENTS {\n e cmd=/bin/true at=0400\n}\n", "c:2:18: at= is not supported yet"},
+		{"at", "EVENTS {\n e cmd=/bin/true at=0400\n}\n", ""},
+		{"bad at", "EVENTS {\n e cmd=/bin/true at=2500\n}\n", "c:2:21: invalid at=hhmm specification '2500'"},
+		{"cron", "EVENTS {\n e cmd=/bin/true cron=\"0 4 * * *\"\n}\n", ""},
+		{"bad cron", "EVENTS {\n e cmd=/bin/true cron=\"0 */0 * * *\"\n}\n", "c:2:28: unable to parse cron spec"},
 		{"wait", "DAEMON {\n d cmd=/bin/true wait=y\n}\n", ""},
 		{"long line", in("a " + strings.Repeat("x", 5000)), "line longer"},
 		{"CRLF", strings.ReplaceAll(in(svc), "\n", "\r\n"), ""},
@@ -165,7 +168,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		for _, ev := range c.Events {
-			if err == nil && ev.Period <= 0 {
+			if err == nil && ev.Period <= 0 && ev.Times == nil {
 				t.Errorf("%+v", ev)
 			}
 		}

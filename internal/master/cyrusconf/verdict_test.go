@@ -112,7 +112,11 @@ func verdictOf(text string) string {
 		fmt.Fprintln(&b)
 	}
 	for _, e := range c.Events {
-		fmt.Fprintf(&b, "event %s %q %v\n", e.Name, e.Argv, e.Period)
+		when := e.Period.String()
+		if e.Times != nil {
+			when = e.Times.String()
+		}
+		fmt.Fprintf(&b, "event %s %q %s\n", e.Name, e.Argv, when)
 	}
 	if b.Len() == 0 {
 		return "nothing\n"

@@ -33,6 +33,9 @@ func (s *State) Check() error {
 		if j.running != nil {
 			n++
 		}
+		if err := s.checkJob(j); err != nil {
+			return fmt.Errorf("event %s: %w", j.Name, err)
+		}
 	}
 	for _, c := range s.children {
 		if c.exited {

@@ -79,6 +79,8 @@ type ChildSnapshot struct {
 type JobSnapshot struct {
 	Job     Job
 	Due     time.Duration
+	Next    time.Time // of a job with Times
+	Seen    time.Time
 	Running *ChildSnapshot
 	Removed bool
 }
@@ -91,7 +93,7 @@ func (s *State) Export() *Snapshot {
 		p.Insts = append(p.Insts, i.export())
 	}
 	for _, j := range s.jobs {
-		v := JobSnapshot{Job: j.Job, Due: j.due, Removed: j.removed}
+		v := JobSnapshot{Job: j.Job, Due: j.due, Next: j.next, Seen: j.seen, Removed: j.removed}
 		if j.running != nil {
 			c := j.running.export()
 			v.Running = &c
@@ -136,7 +138,7 @@ func Import(p *Snapshot) (*State, []Action, error) {
 	}
 	for k := range p.Jobs {
 		v := &p.Jobs[k]
-		j := &job{Job: v.Job, due: v.Due, removed: v.Removed}
+		j := &job{Job: v.Job, due: v.Due, next: v.Next, seen: v.Seen, removed: v.Removed}
 		s.jobs = append(s.jobs, j)
 		if v.Running == nil {
 			continue

@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"syscall"
 	"time"
+
+	"github.com/constance-mail/constance/internal/master/cron"
 )
 
 // InstID names a listener instance for as long as the master lives; it is never used twice.
@@ -37,7 +39,8 @@ type Service struct {
 type Job struct {
 	Key    string // identity across reloads
 	Name   string
-	Period time.Duration // 0: only by Event Run
+	Period time.Duration // 0: only by Event Run, or by Times
+	Times  *cron.Spec    // by the wall clock; nil: by Period
 }
 
 // Config is everything that a reload can change.
@@ -79,6 +82,7 @@ type Event struct {
 	Status syscall.WaitStatus
 	Text   string
 	Conf   *Config
+	Wall   time.Time // with Tick: what the wall clock shows, for jobs that go by it
 }
 
 // Op says what is to be done.
@@ -179,7 +183,7 @@ func (s *State) step(e *Event) {
 			s.childEvent(c, e)
 		}
 	}
-	s.due()
+	s.due(e.Wall)
 }
 
 func (s *State) childEvent(c *child, e *Event) {
@@ -212,7 +216,7 @@ func (s *State) childEvent(c *child, e *Event) {
 }
 
 // due does what its time has come for.
-func (s *State) due() {
+func (s *State) due(wall time.Time) {
 	for len(s.ended) > 0 && s.now >= s.ended[0].exitedAt+lateMessages {
 		s.bury(s.ended[0])
 	}
@@ -234,7 +238,7 @@ func (s *State) due() {
 			s.look(i)
 		}
 	}
-	s.jobsDue()
+	s.jobsDue(wall)
 }
 
 // Next is how long after now the next Tick must come at the latest; ok is false if there is nothing to wait for.

@@ -34,9 +34,10 @@ type ChildView struct {
 
 // JobView is what can be seen of a job.
 type JobView struct {
-	Job Job
-	Due time.Duration // 0 = not by period
-	PID int           // of the run, or 0
+	Job  Job
+	Due  time.Duration // of a job by period; 0 = by nothing
+	Next time.Time     // of a job by the wall clock; zero = never
+	PID  int           // of the run, or 0
 }
 
 // View copies what can be seen: instances in the order of their making, jobs in that of the configuration.
@@ -59,7 +60,7 @@ func (s *State) View() (insts []InstView, jobs []JobView) {
 		insts = append(insts, v)
 	}
 	for _, j := range s.jobs {
-		v := JobView{Job: j.Job, Due: j.due}
+		v := JobView{Job: j.Job, Due: j.due, Next: j.next}
 		if j.running != nil {
 			v.PID = j.running.pid
 		}
