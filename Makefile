@@ -10,7 +10,10 @@ STATIC  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 export CGO_ENABLED := 0
 
 # Debian packages that the tests with real clients need.
-PEERS   := isync curl neomutt fetchmail swaks postfix python3 openssl
+PEERS   := isync curl neomutt fetchmail swaks postfix python3 openssl \
+           cyrus-common sasl2-bin gcc libc6-dev
+# And those that conflict with other servers of a developer's machine: unpacked into bin/peers rather than installed.
+UNPACK  := cyrus-imapd cyrus-pop3d cyrus-replication
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # Packages with goroutines that share something, for the race detector (which needs cgo and a C compiler).
@@ -45,14 +48,19 @@ staticcheck:
 race:
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 10m $(RACE)
 
-# The packages are installed without their services being started: postfix runs as an instance of the tests' own.
+# The packages are installed without their services being started: postfix and cyrus run as instances of the tests' own.
 peers:
 	@missing=$$(for p in $(PEERS); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok installed' || echo $$p; done); \
-	if [ -n "$$missing" ]; then \
-	  echo "installing" $$missing; \
+	unpack=$$(for p in $(UNPACK); do [ -d bin/peers/usr/share/doc/$$p ] || echo $$p; done); \
+	if [ -n "$$missing$$unpack" ]; then \
+	  echo "installing" $$missing $$unpack; \
 	  $(SUDO) apt-get update -qq && \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
-	fi
+	fi && \
+	for p in $$unpack; do \
+	  dir=$$(mktemp -d) && (cd $$dir && apt-get download -qq $$p >/dev/null) && mkdir -p bin/peers && \
+	  dpkg-deb -x $$dir/*.deb bin/peers && rm -rf $$dir || exit 1; \
+	done
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...

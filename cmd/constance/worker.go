@@ -26,7 +26,8 @@ type worker struct {
 	log     *slog.Logger
 	metrics *metrics.Set
 	stats   service.Stats
-	limit   int // connections
+	limit   int            // connections
+	hangup  chan os.Signal // SIGHUP, which may come before the worker runs
 }
 
 // deliveryHandles is how many accounts LMTP keeps open: a delivery seldom comes to an account that just had one, and
@@ -35,6 +36,7 @@ const deliveryHandles = 64
 
 // newWorker opens what a service needs. name is used if the master names none.
 func (p *program) newWorker(name string, limit func(*config.Config) int) (*worker, error) {
+	hangup := service.CatchHangup()
 	handles := 0
 	if name == "lmtp" {
 		handles = deliveryHandles
@@ -46,7 +48,7 @@ func (p *program) newWorker(name string, limit func(*config.Config) int) (*worke
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{backend: b, name: name, metrics: metrics.New(), limit: limit(b.conf)}
+	w := &worker{backend: b, name: name, metrics: metrics.New(), limit: limit(b.conf), hangup: hangup}
 	w.log = p.logger(b.conf).With("service", name, "pid", os.Getpid())
 	w.metrics.Gauge("constance_connections", "Connections being served.", func() float64 { return float64(w.stats.Active.Load()) })
 	w.metrics.Gauge("constance_connections_limit", "Connections that the process serves at most.", func() float64 { return float64(w.limit) })
@@ -63,7 +65,8 @@ func (w *worker) run(ctx context.Context, sessions func() []admin.Session, serve
 	if err != nil {
 		return errors.Join(err, w.Close())
 	}
-	err = service.Run(ctx, service.Options{Limit: w.limit, Drain: w.conf.Server.Drain, Log: w.log, Stats: &w.stats, Check: w.check}, serve)
+	err = service.Run(ctx, service.Options{Limit: w.limit, Drain: w.conf.Server.Drain, Log: w.log, Stats: &w.stats,
+		Check: w.check, Hangup: w.hangup}, serve)
 	return errors.Join(err, a.Close(), w.Close())
 }
 

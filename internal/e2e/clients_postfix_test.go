@@ -18,12 +18,7 @@ import (
 // Postfix's 250 to the EXISTS is printed, not judged.
 func TestPostfix(t *testing.T) {
 	needs(t, "postfix", "postfix")
-	if os.Geteuid() != 0 {
-		if os.Getenv("CONSTANCE_REQUIRE_PEERS") == "1" {
-			t.Fatal("Postfix's master must be started by root")
-		}
-		t.Skip("Postfix's master must be started by root")
-	}
+	needsRoot(t, "Postfix's master must be started by root")
 	s := clientServer(t)
 	addr := startPostfix(t, s)
 	c := login(t, s, "alice", "wonderland")

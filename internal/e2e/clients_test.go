@@ -31,6 +31,18 @@ func needs(t *testing.T, program, debian string) {
 	t.Skipf("%s is missing: install the package %s", program, debian)
 }
 
+// needsRoot skips the test without root, saying why; with CONSTANCE_REQUIRE_PEERS=1 that is a failure.
+func needsRoot(t *testing.T, why string) {
+	t.Helper()
+	switch {
+	case os.Geteuid() == 0:
+	case os.Getenv("CONSTANCE_REQUIRE_PEERS") == "1":
+		t.Fatal(why)
+	default:
+		t.Skip(why)
+	}
+}
+
 // clientServer is a server with the users alice and bob for foreign programs.
 func clientServer(t *testing.T, args ...string) *Server {
 	t.Helper()

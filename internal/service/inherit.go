@@ -75,17 +75,32 @@ func affordable(limit, reserve int, log *slog.Logger) int {
 	return limit
 }
 
-// signals is the channel of signals to obey and a function that ends the delivery.
+// CatchHangup catches SIGHUP from now on, for Options.Hangup: a worker that still opens its files would be killed by it.
+func CatchHangup() chan os.Signal {
+	c := make(chan os.Signal, 8)
+	signal.Notify(c, syscall.SIGHUP)
+	return c
+}
+
+// signals is the channel of signals to obey and a function that ends the delivery. After it SIGHUP is ignored, as
+// SIGUSR1 is after onStacks, for by itself it would kill a process that is closing its files: Cyrus's master sends
+// SIGHUP to each worker as often as it has services.
 func (o *Options) signals() (<-chan os.Signal, func()) {
 	if o.Signals != nil {
 		return o.Signals, func() {}
 	}
-	c := make(chan os.Signal, 8)
+	c := o.Hangup
+	if c == nil {
+		c = CatchHangup()
+	}
 	signal.Notify(c, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGQUIT)
 	if !signal.Ignored(syscall.SIGINT) {
 		signal.Notify(c, syscall.SIGINT)
 	}
-	return c, func() { signal.Stop(c) }
+	return c, func() {
+		signal.Ignore(syscall.SIGHUP)
+		signal.Stop(c)
+	}
 }
 
 type sigAct uint8
@@ -134,7 +149,7 @@ func (w *worker) onStacks() (stop func()) {
 			}
 		}
 	}()
-	return func() { close(quit); <-done; signal.Stop(c) }
+	return func() { close(quit); <-done; signal.Ignore(syscall.SIGUSR1) }
 }
 
 func (w *worker) stacks() {

@@ -30,6 +30,7 @@ type Options struct {
 	Status   *os.File         // with Listener: the status channel, or nil for none
 	Life     time.Duration    // with Listener: interval of signs of life; 0 = none
 	Signals  <-chan os.Signal // instead of the process's own signals
+	Hangup   chan os.Signal   // of CatchHangup; nil = SIGHUP is caught from Run on
 	Stats    *Stats           // filled while Run runs; may be nil
 
 	// Check returns as long as what every connection needs (a store, a directory) answers, be it with an error. While a
