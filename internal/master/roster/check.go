@@ -37,6 +37,7 @@ func (s *State) Check() error {
 			return fmt.Errorf("event %s: %w", j.Name, err)
 		}
 	}
+	n += len(s.strays)
 	for _, c := range s.children {
 		if c.exited {
 			exited++
@@ -49,8 +50,10 @@ func (s *State) Check() error {
 		return fmt.Errorf("%d children are somebody's, %d are known", n, len(s.children))
 	case exited != len(s.ended):
 		return fmt.Errorf("%d children have ended, %d are waited for", exited, len(s.ended))
-	case s.stopping && !s.done && s.killAt == 0:
+	case s.stopping && !s.done && (s.killAt == 0 || s.giveUpAt == 0):
 		return fmt.Errorf("stopping without a deadline")
+	case s.phase == awaiting && !s.stopping && s.readyBy == 0:
+		return fmt.Errorf("a wait daemon is waited for without a limit")
 	}
 	return nil
 }
@@ -79,11 +82,12 @@ func (s *State) checkInst(i *inst) error {
 		return nil
 	case i.Silence > 0 && len(i.kids) > 0 && i.checkup.LookAt == 0 && !s.cheat.NoLife:
 		return fmt.Errorf("nobody looks for signs of life")
-	case i.removed:
+	case i.removed || s.phase != working:
 		return nil
 	case !i.Daemon && !i.armed && !i.probing && i.probeAt == 0:
 		return fmt.Errorf("nobody looks at the listening socket")
-	case i.count[Ready] < i.Prefork && i.room() && i.starting < startingMax && i.wakeAt == 0:
+	case i.count[Ready] < i.Prefork && i.room() && i.starting < startingMax && i.wakeAt == 0 &&
+		!s.held(i):
 		return fmt.Errorf("%d of %d wanted workers and nothing planned", i.count[Ready], i.Prefork)
 	}
 	return nil

@@ -3,6 +3,7 @@ package roster
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"syscall"
 	"time"
 
@@ -49,6 +50,10 @@ type child struct {
 	conns    int           // accepted, by its messages
 	odd      int           // messages that mean nothing
 	health   Health
+	awaited  bool          // a wait daemon of the start that has not declared itself ready
+	stray    bool          // left behind by a child
+	hupped   time.Duration // when SIGHUP was sent; 0 = never
+	insisted int           // how often it was reminded since
 }
 
 // setClass is the only place where a child's class and an instance's numbers change.
@@ -98,6 +103,8 @@ func (s *State) remove(c *child) {
 		i.kids[last] = nil
 		i.kids = i.kids[:last]
 		s.forgetInst(i)
+	} else if c.stray {
+		s.strays = slices.DeleteFunc(s.strays, func(o *child) bool { return o == c })
 	} else if c.job.running == c {
 		c.job.running = nil
 	}
@@ -113,13 +120,15 @@ func (s *State) spawned(c *child, pid int) {
 		i.starting--
 		i.forkFails = 0
 	}
+	turn := s.stopping && (s.lastTurn || !c.last())
 	switch {
-	case s.killed:
+	case turn && s.killed:
 		s.act(Action{Op: OpSignal, Child: c.id, Sig: syscall.SIGKILL})
-	case s.stopping:
+	case s.stopping && !c.last():
 		s.term(c)
+	case s.stopping:
 	case c.told: // to drain, while it was being started
-		s.act(Action{Op: OpSignal, Child: c.id, Sig: syscall.SIGHUP})
+		s.hangUp(c)
 	}
 }
 
@@ -132,6 +141,9 @@ func (s *State) spawnFailed(c *child, why string) {
 	if i := c.inst; i != nil {
 		i.starting--
 		s.forkFailed(i, why)
+		if c.awaited {
+			s.fail(exitOS, fmt.Sprintf("can't start waitdaemon %s: %s", i.Name, why))
+		}
 	} else {
 		s.log(slog.LevelError, fmt.Sprintf("can't fork process to run event %s: %s", c.job.Name, why))
 	}
@@ -146,6 +158,10 @@ func (s *State) exited(c *child, status syscall.WaitStatus) {
 	}
 	c.exited, c.status, c.exitedAt = true, status, s.now
 	s.setClass(c, gone)
+	s.endedLast(c)
+	if c.awaited {
+		s.balks(c, "it ended")
+	}
 	if c.eof {
 		s.bury(c)
 		return
@@ -236,8 +252,16 @@ func (s *State) drain(c *child) {
 	c.told = true
 	s.setClass(c, Draining)
 	if c.pid != 0 {
-		s.act(Action{Op: OpSignal, Child: c.id, Sig: syscall.SIGHUP})
+		s.hangUp(c)
 	} // else when it has started
+}
+
+func (s *State) hangUp(c *child) {
+	c.hupped, c.insisted = max(s.now, 1), 0
+	if at := c.insistAt(); c.inst.recycleAt == 0 || at < c.inst.recycleAt {
+		c.inst.recycleAt = at
+	}
+	s.act(Action{Op: OpSignal, Child: c.id, Sig: syscall.SIGHUP})
 }
 
 func (s *State) term(c *child) {

@@ -19,6 +19,23 @@ type Snapshot struct {
 	Stopping bool
 	Killed   bool
 	KillAt   time.Duration
+	StartSnapshot
+	EndSnapshot
+	Strays []ChildSnapshot // in order
+}
+
+// StartSnapshot is how far the start has come.
+type StartSnapshot struct {
+	Begun   bool
+	Phase   Phase
+	ReadyBy time.Duration
+	Failure Failure
+}
+
+// EndSnapshot is how far the end has come.
+type EndSnapshot struct {
+	LastTurn, Sweeping, Swept bool
+	GiveUpAt                  time.Duration
 }
 
 // InstSnapshot is a listener instance and its children.
@@ -50,6 +67,10 @@ type InstSnapshot struct {
 	Complained   []time.Duration // by kind of complaint
 	Kept         []int           // by kind of complaint
 	Checkup      Checkup
+	Place        int
+	Declared     bool
+	Recycle      bool
+	RecycleAt    time.Duration
 }
 
 // ChildSnapshot is a child. PID is 0 for one whose start was decided and not reported.
@@ -73,6 +94,9 @@ type ChildSnapshot struct {
 	Conns    int
 	Odd      int
 	Health   Health
+	Awaited  bool
+	Hupped   time.Duration
+	Insisted int
 }
 
 // JobSnapshot is a job and its run, if there is one.
@@ -88,7 +112,11 @@ type JobSnapshot struct {
 // Export writes the state down. The State can be used on.
 func (s *State) Export() *Snapshot {
 	p := &Snapshot{Conf: s.conf, Now: s.now, LastInst: s.lastInst, LastKid: s.lastKid, Stopping: s.stopping,
-		Killed: s.killed, KillAt: s.killAt}
+		Killed: s.killed, KillAt: s.killAt, EndSnapshot: EndSnapshot{s.lastTurn, s.sweeping, s.swept, s.giveUpAt},
+		StartSnapshot: StartSnapshot{s.begun, s.phase, s.readyBy, s.failure}}
+	for _, c := range s.strays {
+		p.Strays = append(p.Strays, c.export())
+	}
 	for _, i := range s.order {
 		p.Insts = append(p.Insts, i.export())
 	}
@@ -112,7 +140,8 @@ func (i *inst) export() InstSnapshot {
 		LookedAt: i.lookedAt, LastProgress: i.lastProgress, StuckForks: i.stuckForks, Rate: i.rate.value, RateAt: i.rate.at,
 		NotBefore: i.notBefore, WakeAt: i.wakeAt, Fails: i.fails, LastFail: i.lastFail, Pauses: i.pauses,
 		ForkFails: i.forkFails, FailTotal: i.failTotal, Complained: append([]time.Duration(nil), i.complained[:]...),
-		Kept: append([]int(nil), i.kept[:]...), Checkup: i.checkup}
+		Kept: append([]int(nil), i.kept[:]...), Checkup: i.checkup, Place: i.place, Declared: i.declared, Recycle: i.recycle,
+		RecycleAt: i.recycleAt}
 	for _, c := range i.kids {
 		v.Kids = append(v.Kids, c.export())
 	}
@@ -122,7 +151,8 @@ func (i *inst) export() InstSnapshot {
 func (c *child) export() ChildSnapshot {
 	return ChildSnapshot{ID: c.id, PID: c.pid, Born: c.born, Class: c.class, Busy: c.busy, Spoke: c.spoke, Told: c.told,
 		Termed: c.termed, Exited: c.exited, EOF: c.eof, Status: c.status, ExitedAt: c.exitedAt, Since: c.since,
-		Life: c.life, Heard: c.heard, Active: c.active, Conns: c.conns, Odd: c.odd, Health: c.health}
+		Life: c.life, Heard: c.heard, Active: c.active, Conns: c.conns, Odd: c.odd, Health: c.health,
+		Awaited: c.awaited, Hupped: c.hupped, Insisted: c.insisted}
 }
 
 // Import makes the State again that was exported, and the actions without which it would wait for ever: to arm or look at
@@ -131,6 +161,8 @@ func Import(p *Snapshot) (*State, []Action, error) {
 	s := New()
 	s.conf, s.now, s.lastInst, s.lastKid = p.Conf, p.Now, p.LastInst, p.LastKid
 	s.stopping, s.killed, s.killAt = p.Stopping, p.Killed, p.KillAt
+	s.begun, s.phase, s.readyBy, s.failure = p.Begun, p.Phase, p.ReadyBy, p.Failure
+	s.lastTurn, s.sweeping, s.swept, s.giveUpAt = p.LastTurn, p.Sweeping, p.Swept, p.GiveUpAt
 	for k := range p.Insts {
 		if err := s.importInst(&p.Insts[k]); err != nil {
 			return nil, nil, err
@@ -148,6 +180,14 @@ func Import(p *Snapshot) (*State, []Action, error) {
 			return nil, nil, err
 		}
 		c.job, j.running = j, c
+	}
+	for k := range p.Strays {
+		c, err := s.importChild(&p.Strays[k])
+		if err != nil {
+			return nil, nil, err
+		}
+		c.stray = true
+		s.strays = append(s.strays, c)
 	}
 	for _, id := range p.Ended {
 		c := s.children[id]
@@ -170,7 +210,8 @@ func (s *State) importInst(v *InstSnapshot) error {
 		armed: v.Armed, probing: v.Probing, probeAt: v.ProbeAt, pending: v.Pending, pendingSince: v.PendingSince,
 		lookedAt: v.LookedAt, lastProgress: v.LastProgress, stuckForks: v.StuckForks,
 		rate: rate{value: v.Rate, at: v.RateAt}, notBefore: v.NotBefore, wakeAt: v.WakeAt, fails: v.Fails,
-		lastFail: v.LastFail, pauses: v.Pauses, forkFails: v.ForkFails, failTotal: v.FailTotal, checkup: v.Checkup}
+		lastFail: v.LastFail, pauses: v.Pauses, forkFails: v.ForkFails, failTotal: v.FailTotal, checkup: v.Checkup,
+		place: v.Place, declared: v.Declared, recycle: v.Recycle, recycleAt: v.RecycleAt}
 	copy(i.complained[:], v.Complained)
 	copy(i.kept[:], v.Kept)
 	s.insts[i.id] = i
@@ -198,7 +239,7 @@ func (s *State) importChild(v *ChildSnapshot) (*child, error) {
 	c := &child{id: v.ID, pid: v.PID, born: v.Born, class: v.Class, busy: v.Busy, spoke: v.Spoke, told: v.Told,
 		termed: v.Termed, exited: v.Exited, eof: v.EOF, status: v.Status, exitedAt: v.ExitedAt, since: v.Since,
 		life: v.Life, heard: v.Heard, active: v.Active, conns: v.Conns, odd: v.Odd,
-		health: v.Health}
+		health: v.Health, awaited: v.Awaited, hupped: v.Hupped, insisted: v.Insisted}
 	s.children[c.id] = c
 	return c, nil
 }
@@ -215,9 +256,15 @@ func (s *State) reconnect(acts []Action) []Action {
 		}
 		for _, c := range i.kids {
 			if c.pid == 0 && !c.exited {
-				acts = append(acts, Action{Op: OpSpawn, Inst: i.id, Child: c.id})
+				acts = append(acts, Action{Op: OpSpawn, Inst: i.id, Child: c.id, Await: c.awaited})
 			}
 		}
+	}
+	switch {
+	case s.sweeping:
+		acts = append(acts, Action{Op: OpSweep})
+	case s.phase == opening && !s.stopping:
+		acts = append(acts, Action{Op: OpReady})
 	}
 	for _, j := range s.jobs {
 		if c := j.running; c != nil && c.pid == 0 && !c.exited {

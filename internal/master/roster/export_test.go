@@ -118,7 +118,7 @@ func TestExportIsComplete(t *testing.T) {
 	}{
 		{State{}, Snapshot{}, "order children acts cheat done"},
 		{inst{}, InstSnapshot{}, "count starting"},
-		{child{}, ChildSnapshot{}, "inst job at"},
+		{child{}, ChildSnapshot{}, "inst job at stray"},
 		{job{}, JobSnapshot{}, ""},
 	} {
 		of, as := reflect.TypeOf(c.of), reflect.TypeOf(c.as)

@@ -125,7 +125,7 @@ func (s *State) byWall(j *job, wall time.Time) {
 
 func (s *State) runNow(key string) {
 	for _, j := range s.jobs {
-		if j.Key == key && !j.removed && !s.stopping {
+		if j.Key == key && !j.removed && !s.stopping && s.phase == working {
 			s.start(j)
 		}
 	}

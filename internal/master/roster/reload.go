@@ -2,29 +2,32 @@ package roster
 
 import (
 	"fmt"
-	"log/slog"
-	"syscall"
+	"math"
 	"time"
 )
 
 const (
 	defaultGrace = 20 * time.Second
 	defaultStuck = time.Second
+
+	defaultWaitLimit = 60 * time.Second
 )
 
 // reload puts conf in force. Instances are matched by Key: those that stay keep their socket and their children, each
 // of which is told once to finish; so are the children of those that go.
 func (s *State) reload(conf *Config) {
-	if s.stopping || conf == nil {
+	if s.stopping || conf == nil || s.phase != working {
 		return
 	}
-	first := len(s.order) == 0 && s.lastInst == 0
-	s.conf = Config{Grace: conf.Grace, Stuck: conf.Stuck}
+	s.conf = Config{Grace: conf.Grace, Stuck: conf.Stuck, WaitLimit: conf.WaitLimit, Hold: conf.Hold, Sweep: conf.Sweep}
 	if s.conf.Grace <= 0 {
 		s.conf.Grace = defaultGrace
 	}
 	if s.conf.Stuck <= 0 {
 		s.conf.Stuck = defaultStuck
+	}
+	if s.conf.WaitLimit <= 0 {
+		s.conf.WaitLimit = defaultWaitLimit
 	}
 	old := map[string]*inst{}
 	for _, i := range s.order {
@@ -34,7 +37,9 @@ func (s *State) reload(conf *Config) {
 	}
 	var now []*inst
 	for k := range conf.Services {
-		now = append(now, s.configure(old, &conf.Services[k]))
+		i := s.configure(old, &conf.Services[k])
+		i.place = k
+		now = append(now, i)
 	}
 	for _, i := range append([]*inst(nil), s.order...) {
 		if old[i.Key] == i {
@@ -42,12 +47,18 @@ func (s *State) reload(conf *Config) {
 		}
 	}
 	s.reloadJobs(conf.Jobs)
+	if !s.begun {
+		s.begin()
+		return
+	}
 	for _, i := range now {
 		s.staff(i, 0)
 	}
-	if !first {
-		s.log(slog.LevelInfo, fmt.Sprintf("Services reconfigured. %d services structures are now in use", len(s.order)))
-	}
+	s.roll()
+	services, waiters := len(s.order)-len(s.waiters()), len(s.waiters())
+	s.log(LevelNotice, fmt.Sprintf("Services reconfigured. %d out of %d (max %d) services structures and %d out of %d "+
+		"(max %d) waitdaemon structures are now in use", services, services, math.MaxInt32, waiters, waiters,
+		math.MaxInt32))
 }
 
 // configure gives an instance its new settings, taking it out of old, or makes one.
@@ -65,7 +76,11 @@ func (s *State) configure(old map[string]*inst, conf *Service) *inst {
 	i.fails, i.pauses, i.notBefore, i.wakeAt = 0, 0, 0, 0
 	s.watch(i)
 	for _, c := range i.kids {
-		s.drain(c)
+		if i.Wait && !c.told {
+			i.recycle = true // in its turn
+		} else {
+			s.drain(c)
+		}
 	}
 	return i
 }
@@ -93,37 +108,4 @@ func (s *State) forgetInst(i *inst) {
 		}
 	}
 	s.act(Action{Op: OpGone, Inst: i.id})
-}
-
-// stop tells everything to end. What has not ended after Grace is killed.
-func (s *State) stop() {
-	if s.stopping {
-		return
-	}
-	s.stopping, s.killAt = true, s.now+s.conf.Grace
-	s.log(slog.LevelInfo, "attempting clean shutdown on signal")
-	s.signalAll(syscall.SIGTERM)
-}
-
-func (s *State) stopDue() {
-	if s.now >= s.killAt && len(s.children) > 0 {
-		if s.killed {
-			s.log(slog.LevelError, fmt.Sprintf("giving up on %d processes that SIGKILL did not end", len(s.children)))
-			s.finish()
-			return
-		}
-		s.killed, s.killAt = true, s.now+afterKill
-		s.log(slog.LevelWarn, fmt.Sprintf("%d processes did not end within %v: killing them", len(s.children),
-			s.conf.Grace))
-		s.signalAll(syscall.SIGKILL)
-	}
-	if len(s.children) == 0 {
-		s.log(slog.LevelInfo, "All children have exited, closing down")
-		s.finish()
-	}
-}
-
-func (s *State) finish() {
-	s.done = true
-	s.act(Action{Op: OpDone})
 }

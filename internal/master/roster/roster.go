@@ -33,6 +33,7 @@ type Service struct {
 	// Silence is how long a worker that is asked for signs of life may give none until it counts as hung; 0 = for ever.
 	Silence   time.Duration
 	MaxMemory int64 // octets of its own that a worker may have; 0 = no bound
+	Wait      bool  // of a daemon: nothing else is started before it has declared itself ready
 }
 
 // Job is a scheduled command.
@@ -49,6 +50,10 @@ type Config struct {
 	Jobs     []Job
 	Grace    time.Duration // from SIGTERM to SIGKILL at the end; default 20 s
 	Stuck    time.Duration // how long a client may wait though a worker is READY before another is forked; default 1 s
+
+	WaitLimit time.Duration // for a wait daemon to declare itself ready at the start; default 60 s
+	Hold      bool          // at the start services wait for Go
+	Sweep     bool          // OpSweep is understood: what children leave behind is looked for at the end
 }
 
 // Kind says what happened.
@@ -69,6 +74,12 @@ const (
 	Run                    // run the job with key Text now
 	DrainChild             // an admin wants Child replaced
 	Sized                  // Child has N octets of memory of its own
+	Declared               // Child, started with Await, said that it is ready
+	Balked                 // Child, started with Await, will not say that it is ready; Text says why
+	Go                     // after Ready: services may start
+	Abort                  // the start has failed: Text says why, Code is the exit code
+	Found                  // PID, named Text, was a child's child and is now ours
+	Swept                  // after Sweep: all such have been found
 )
 
 // Event is one thing that happened outside.
@@ -100,6 +111,9 @@ const (
 	OpLog               // Text at Level
 	OpDone              // everything has ended
 	OpExamine           // Child hangs: save what can be learnt of it
+	OpReady             // the start is over but for the services, which wait for Go
+	OpAdopt             // file PID, which was Found, as Child
+	OpSweep             // look for what children left behind, then report Swept
 )
 
 // Action is one thing to do. Order matters.
@@ -107,9 +121,11 @@ type Action struct {
 	Op    Op
 	Inst  InstID
 	Child ChildID
+	PID   int // of OpAdopt
 	Sig   syscall.Signal
 	Level slog.Level // of OpLog
 	Text  string
+	Await bool // of OpSpawn: Child gets a readiness pipe, and Declared or Balked follows
 }
 
 // Bounds of the rules. They are not configuration: a test states each.
@@ -128,7 +144,7 @@ const (
 	forkFailMax  = time.Second
 	complainMin  = 10 * time.Second       // between two log lines of the same kind about an instance
 	lateMessages = 200 * time.Millisecond // for the messages of a child that has ended
-	afterKill    = 2 * time.Second        // from SIGKILL until the master ends regardless
+	afterKill    = 2 * time.Second        // from the end of Grace until the master ends regardless
 )
 
 // State is everything the master knows. It belongs to one goroutine.
@@ -142,10 +158,19 @@ type State struct {
 	ended    []*child // exited, waiting for Ended or lateMessages
 	lastInst InstID
 	lastKid  ChildID
+	strays   []*child // left behind by children
+	begun    bool
+	phase    Phase
+	readyBy  time.Duration // of the wait daemon that is being started; 0 = none is
+	failure  Failure
 	stopping bool
-	killed   bool // SIGKILL was sent to all
+	lastTurn bool // only wait daemons are left
+	killed   bool // SIGKILL was sent to those whose turn it is
+	sweeping bool // Swept will come
+	swept    bool
 	done     bool
 	killAt   time.Duration
+	giveUpAt time.Duration
 	acts     []Action
 	cheat    Cheat
 }
@@ -175,6 +200,14 @@ func (s *State) step(e *Event) {
 		s.stop()
 	case Run:
 		s.runNow(e.Text)
+	case Go:
+		s.open()
+	case Abort:
+		s.fail(int(e.Code), e.Text)
+	case Found:
+		s.found(e.PID, e.Text)
+	case Swept:
+		s.sweptUp()
 	case Pending, Probed:
 		s.waiting(e)
 	case Tick:
@@ -209,8 +242,14 @@ func (s *State) childEvent(c *child, e *Event) {
 		s.drain(c)
 	case Sized:
 		s.sized(c, int64(e.N))
+	case Declared:
+		s.declares(c)
+	case Balked:
+		s.balks(c, e.Text)
 	}
-	if c.inst != nil {
+	if c.inst != nil && c.inst.Wait {
+		s.roll()
+	} else if c.inst != nil {
 		s.staff(c.inst, 0)
 	}
 }
@@ -220,11 +259,20 @@ func (s *State) due(wall time.Time) {
 	for len(s.ended) > 0 && s.now >= s.ended[0].exitedAt+lateMessages {
 		s.bury(s.ended[0])
 	}
+	if s.readyBy != 0 && s.now >= s.readyBy {
+		s.late()
+	}
 	if s.stopping {
 		s.stopDue()
 		return
 	}
+	if s.phase != working {
+		return
+	}
 	for _, i := range s.order {
+		if i.recycleAt != 0 && s.now >= i.recycleAt {
+			s.unheeded(i)
+		}
 		if i.wakeAt != 0 && s.now >= i.wakeAt {
 			i.wakeAt = 0
 			s.staff(i, 0)
@@ -252,10 +300,17 @@ func (s *State) Next(now time.Duration) (d time.Duration, ok bool) {
 	if len(s.ended) > 0 {
 		earliest(s.ended[0].exitedAt + lateMessages)
 	}
-	if s.stopping {
-		earliest(s.killAt)
-	} else {
+	switch {
+	case s.stopping:
+		if !s.killed {
+			earliest(s.killAt)
+		}
+		earliest(s.giveUpAt)
+	case s.phase != working:
+		earliest(s.readyBy)
+	default:
 		for _, i := range s.order {
+			earliest(i.recycleAt)
 			earliest(i.wakeAt)
 			earliest(i.probeAt)
 			earliest(i.checkup.LookAt)

@@ -305,8 +305,9 @@ func TestEnds(t *testing.T) {
 		{name: "told to drain, exit 0", told: true, status: 0},
 		{name: "told to drain, crash", told: true, status: crash},
 		{name: "told to drain, default action of SIGHUP", told: true, status: 1},
-		{name: "daemon, exit 0 at once", daemon: true, status: 0, pause: quickExit},
-		{name: "daemon, exit 0 later", daemon: true, age: time.Second, status: 0},
+		{name: "daemon, exit 0 at once", daemon: true, status: 0, series: 1, pause: quickExit},
+		{name: "daemon, exit 0 later", daemon: true, age: time.Second, status: 0, series: 1},
+		{name: "daemon, exit 0 after it lived long", daemon: true, age: failSpacing + 1, status: 0},
 		{name: "daemon, exit 1", daemon: true, age: time.Second, status: 1 << 8, fails: 1, series: 1},
 	} {
 		w := newWorld(t, Service{Key: "a", Name: "a/ipv4", Prefork: 1, MaxChild: 1, Daemon: c.daemon})

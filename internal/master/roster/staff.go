@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"syscall"
 	"time"
 )
 
@@ -41,7 +40,11 @@ type inst struct {
 	forkFails int
 	failTotal int
 
-	checkup Checkup
+	checkup   Checkup
+	place     int           // in the configuration
+	declared  bool          // a wait daemon that has been started
+	recycle   bool          // a wait daemon that is to be replaced in its turn
+	recycleAt time.Duration // look at those that were told to finish; 0 = never
 
 	complained [complaints]time.Duration
 	kept       [complaints]int // lines kept back since
@@ -53,6 +56,7 @@ const (
 	aboutFull complaint = iota
 	aboutStuck
 	aboutFork
+	aboutRecycle
 	complaints
 )
 
@@ -102,7 +106,7 @@ func (s *State) earliest(i *inst) time.Duration {
 // staff is the one place that decides on forks: called whenever something about an instance has changed. demand is how
 // many the waiting connections call for; it is not kept, for it is old at the next step.
 func (s *State) staff(i *inst, demand int) {
-	if s.stopping || i.removed {
+	if s.stopping || i.removed || s.phase != working || s.held(i) {
 		return
 	}
 	room := func() bool { return (i.room() || s.cheat.NoBound && demand > 1) && i.starting < startingMax }
@@ -255,7 +259,11 @@ func (s *State) autopsy(c *child) {
 	if !i.Daemon || c.exitedAt-c.born < quickExit {
 		i.notBefore = max(i.notBefore, s.now+quickExit)
 	}
-	if clean || c.exitedAt-c.born > failSpacing {
+	long := c.exitedAt-c.born > failSpacing
+	if long && i.Daemon {
+		i.fails, i.pauses = 0, 0
+	}
+	if long || clean && !i.Daemon { // a daemon has no reason to end
 		return
 	}
 	if s.now-i.lastFail > failSpacing && i.pauses == 0 {
@@ -268,27 +276,10 @@ func (s *State) autopsy(c *child) {
 	pause := min(pauseFirst<<min(i.pauses, 6), pauseMax)
 	i.pauses++
 	i.notBefore = max(i.notBefore, s.now+pause)
-	s.log(slog.LevelError, fmt.Sprintf("too many failures for service %s, disabling for %d seconds", i.Name,
-		int(pause.Seconds())))
-}
-
-// signalAll sends sig to every child that lives, in the order of instances and then jobs.
-func (s *State) signalAll(sig syscall.Signal) {
-	each := func(c *child) {
-		switch {
-		case c == nil || c.exited || c.pid == 0:
-		case sig == syscall.SIGTERM:
-			s.term(c)
-		default:
-			s.act(Action{Op: OpSignal, Child: c.id, Sig: sig})
-		}
+	text := fmt.Sprintf("too many failures for service %s, disabling for %d seconds", i.Name, int(pause.Seconds()))
+	if i.Wait {
+		text = fmt.Sprintf("daemon %s is repeatedly failing; it is started again in %d seconds", i.Name,
+			int(pause.Seconds()))
 	}
-	for _, i := range s.order {
-		for _, c := range i.kids {
-			each(c)
-		}
-	}
-	for _, j := range s.jobs {
-		each(j.running)
-	}
+	s.log(slog.LevelError, text)
 }

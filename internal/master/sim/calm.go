@@ -172,7 +172,7 @@ func (w *World) end() error {
 			return err
 		}
 	}
-	return nil
+	return w.tidy()
 }
 
 func (w *World) describe() string {

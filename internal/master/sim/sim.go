@@ -36,6 +36,8 @@ type proc struct {
 	lived    time.Duration // when it gave the last
 	heard    time.Duration // when roster heard of it last
 	given    bool          // roster has given it up
+	stray    bool          // left behind by another
+	hups     int           // since the last reload
 }
 
 // listener is a listening socket as it really is.
@@ -64,12 +66,14 @@ type World struct {
 	done  bool
 	calm  bool
 	names int
+	life  life
 }
 
 // New is a world by a seed, with a mistake re-introduced or none.
 func New(seed uint64, cheat roster.Cheat) *World {
 	w := &World{rnd: rand.New(rand.NewPCG(seed, 7)), s: roster.New(), cheat: cheat,
 		procs: map[roster.ChildID]*proc{}, ls: map[roster.InstID]*listener{}}
+	w.life.hold = w.rnd.IntN(2) == 0
 	w.s.SetCheat(cheat)
 	return w
 }
@@ -79,7 +83,7 @@ func (w *World) Run(n int) error {
 	if err := w.reload(); err != nil {
 		return err
 	}
-	for w.steps < n {
+	for w.steps < n && !w.s.Stopping() { // a start that failed is the end
 		if err := w.Step(); err != nil {
 			return fmt.Errorf("step %d: %w", w.steps, err)
 		}
@@ -105,7 +109,7 @@ func (w *World) Step() error {
 		return w.work()
 	case k < 84:
 		return w.mischief()
-	case k < 85 && w.rnd.IntN(10) == 0:
+	case k < 85 && w.rnd.IntN(10) == 0 && w.s.Working():
 		return w.reload()
 	case k < 86 && w.rnd.IntN(10) == 0:
 		return w.upgrade()
@@ -130,6 +134,7 @@ func (w *World) pass() {
 func (w *World) feed(e roster.Event) error {
 	w.high = max(w.high, w.now)
 	w.heard(&e)
+	w.life.hear(e)
 	w.acts = w.s.Step(e, w.now, w.acts[:0])
 	for _, a := range w.acts {
 		if err := w.perform(a); err != nil {
@@ -144,11 +149,14 @@ func (w *World) perform(a roster.Action) error {
 	case roster.OpSpawn:
 		return w.spawn(a)
 	case roster.OpSignal:
-		if p := w.procs[a.Child]; p != nil {
-			w.signal(p, a.Sig)
-		} else {
+		p := w.procs[a.Child]
+		if p == nil {
 			return fmt.Errorf("signal for unknown child %d", a.Child)
 		}
+		if err := w.heed(p, a.Sig); err != nil {
+			return err
+		}
+		w.signal(p, a.Sig)
 	case roster.OpArm, roster.OpProbe:
 		l := w.listener(a.Inst)
 		if l == nil {
@@ -170,6 +178,8 @@ func (w *World) perform(a roster.Action) error {
 		return w.examined(a.Child)
 	case roster.OpDone:
 		w.done = true
+	default:
+		return w.lead(a)
 	}
 	return nil
 }
@@ -206,6 +216,9 @@ func (w *World) spawn(a roster.Action) error {
 	p := &proc{id: a.Child, inst: a.Inst, truthful: true, deaf: w.rnd.IntN(20) == 0 && !w.calm, hangs: w.rnd.IntN(30) == 0 && !w.calm}
 	w.procs[p.id] = p
 	w.order = append(w.order, p)
+	if err := w.turn(a); err != nil {
+		return err
+	}
 	if a.Inst != 0 {
 		l := w.listener(a.Inst)
 		if l == nil {
@@ -222,6 +235,9 @@ func (w *World) spawn(a roster.Action) error {
 	}
 	p.pid = 1 + w.rnd.IntN(300) // used again and again
 	p.events = append(p.events, roster.Event{Kind: roster.Spawned, Child: p.id, PID: p.pid})
+	if a.Await {
+		w.declare(p)
+	}
 	return nil
 }
 
@@ -297,6 +313,7 @@ func (w *World) signal(p *proc, sig syscall.Signal) {
 // die ends a process: the kernel will say so, and its channel will end, in any order.
 func (w *World) die(p *proc, status syscall.WaitStatus) {
 	p.dead = true
+	w.bereave(p)
 	exit, eof := roster.Event{Kind: roster.Exited, Child: p.id, Status: status}, roster.Event{Kind: roster.Ended, Child: p.id}
 	if w.rnd.IntN(2) == 0 {
 		p.events = append(p.events, exit, eof)
@@ -454,6 +471,7 @@ func (w *World) mischief() error {
 	case 4:
 		p.events = append(p.events, roster.Event{Kind: roster.Said, Child: p.id, Code: service.Life(p.conns, p.busy), N: 1})
 	case 5:
+		p.hups = 0
 		return w.feed(roster.Event{Kind: roster.DrainChild, Child: p.id})
 	case 6:
 		if l := w.ls[p.inst]; l != nil {
@@ -467,7 +485,7 @@ func (w *World) mischief() error {
 
 // reload makes up a configuration that keeps some services and jobs.
 func (w *World) reload() error {
-	c := roster.Config{Grace: 5 * time.Second, Stuck: time.Second}
+	c := roster.Config{Grace: 5 * time.Second, Stuck: time.Second, Hold: w.life.hold, Sweep: true}
 	kept := w.conf.Services
 	for _, s := range kept {
 		if w.rnd.IntN(5) > 0 {
@@ -477,7 +495,7 @@ func (w *World) reload() error {
 	for len(c.Services) < 2+w.rnd.IntN(3) {
 		w.names++
 		c.Services = append(c.Services, w.tune(roster.Service{Key: fmt.Sprint("s", w.names), Name: fmt.Sprint("s", w.names, "/ipv4"),
-			Daemon: w.rnd.IntN(8) == 0}))
+			Daemon: w.rnd.IntN(4) == 0}))
 	}
 	for k := range w.rnd.IntN(3) {
 		c.Jobs = append(c.Jobs, roster.Job{Key: fmt.Sprint("j", k), Name: fmt.Sprint("j", k), Period: time.Duration(1+w.rnd.IntN(5)) * time.Minute})
@@ -488,6 +506,9 @@ func (w *World) reload() error {
 			l := w.listener(id)
 			l.conf, l.forks = s, nil
 		}
+	}
+	for _, p := range w.order {
+		p.hups = 0
 	}
 	if err := w.feed(roster.Event{Kind: roster.Reload, Conf: &c}); err != nil {
 		return err
@@ -516,7 +537,7 @@ func (w *World) tune(s roster.Service) roster.Service {
 		s.Silence, s.MaxMemory = silence, 200
 	}
 	if s.Daemon {
-		s.Prefork, s.MaxChild = 1, 1
+		s.Prefork, s.MaxChild, s.Wait = 1, 1, w.names%2 == 0 || s.Wait
 	}
 	return s
 }

@@ -26,7 +26,9 @@ func (w *World) upgrade() error {
 	w.s = s
 	kept := w.todo[:0]
 	for _, e := range w.todo {
-		if e.Kind != roster.Probed && e.Kind != roster.Pending {
+		switch e.Kind {
+		case roster.Probed, roster.Pending, roster.Go, roster.Swept:
+		default:
 			kept = append(kept, e)
 		}
 	}
