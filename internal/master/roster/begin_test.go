@@ -149,7 +149,7 @@ func TestP25_ReverseStop(t *testing.T) {
 		}
 		w.step(Event{Kind: Stop})
 		for _, next := range []ChildID{imap, two, one} {
-			if w.count(OpSignal) != 1 || w.signalled() != next {
+			if w.count(OpSignal) != 1 || w.toldNow() != next {
 				t.Fatalf("reloaded %v: not %d is told to end: %v", reloaded, next, w.acts)
 			}
 			w.step(Event{Kind: Ended, Child: next})
@@ -163,8 +163,8 @@ func TestP25_ReverseStop(t *testing.T) {
 	}
 }
 
-// signalled is the child of the last step's signal.
-func (w *world) signalled() ChildID {
+// toldNow is the child of the last step's signal.
+func (w *world) toldNow() ChildID {
 	for _, a := range w.acts {
 		if a.Op == OpSignal {
 			return a.Child

@@ -57,7 +57,7 @@ func TestUnheededHangup(t *testing.T) {
 			t.Fatalf("nothing is planned: %v %v", d, ok)
 		}
 		w.after(d)
-		if n := w.count(OpSignal); n != 1 || w.signalled() != ids[0] {
+		if n := w.count(OpSignal); n != 1 || w.toldNow() != ids[0] {
 			t.Fatalf("%v", w.acts)
 		}
 		for _, a := range w.acts {
@@ -122,7 +122,7 @@ func TestP43_Strays(t *testing.T) {
 		t.Errorf("%v", w.acts)
 	}
 	w.step(Event{Kind: Stop})
-	if w.count(OpSignal) != 1 || w.signalled() != b || w.count(OpSweep) != 0 {
+	if w.count(OpSignal) != 1 || w.toldNow() != b || w.count(OpSweep) != 0 {
 		t.Fatalf("%v", w.acts)
 	}
 	w.step(Event{Kind: Exited, Child: b, Status: 15})
@@ -130,7 +130,7 @@ func TestP43_Strays(t *testing.T) {
 		t.Fatalf("%v", w.acts)
 	}
 	c := find(9)
-	if w.signalled() != c {
+	if w.toldNow() != c {
 		t.Errorf("found at the end and not told to end: %v", w.acts)
 	}
 	w.step(Event{Kind: Swept})

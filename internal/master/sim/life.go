@@ -90,11 +90,11 @@ func (w *World) bereave(p *proc) {
 	}
 }
 
-// heed: a child is told once to finish, a job never; at the end the wait daemons come last.
+// heed: a child is told once to finish (unless it hangs afterwards), a job never; at the end the wait daemons come last.
 func (w *World) heed(p *proc, sig syscall.Signal) error {
 	switch sig {
 	case syscall.SIGHUP:
-		if p.hups++; p.hups > 1 || p.inst == 0 {
+		if p.hups++; p.hups > 1 && !p.given || p.inst == 0 {
 			return fmt.Errorf("child %d gets SIGHUP number %d", p.id, p.hups)
 		}
 	case syscall.SIGTERM:
