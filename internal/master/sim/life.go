@@ -30,10 +30,21 @@ func (w *World) turn(a roster.Action) error {
 	return nil
 }
 
-// hear notes that a wait daemon is no longer waited for.
-func (l *life) hear(e roster.Event) {
-	if e.Kind == roster.Declared && e.Child == l.awaited {
-		l.awaited = 0
+// hear notes what an event allows: the next wait daemon, another SIGHUP.
+func (w *World) hear(e *roster.Event) {
+	switch e.Kind {
+	case roster.Declared:
+		if e.Child == w.life.awaited {
+			w.life.awaited = 0
+		}
+	case roster.Reload:
+		for _, p := range w.order {
+			p.hups = 0
+		}
+	case roster.DrainChild, roster.Sized:
+		if p := w.procs[e.Child]; p != nil {
+			p.hups = 0
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ type proc struct {
 	heard    time.Duration // when roster heard of it last
 	given    bool          // roster has given it up
 	stray    bool          // left behind by another
-	hups     int           // since the last reload
+	hups     int           // since it was last to be told
 }
 
 // listener is a listening socket as it really is.
@@ -134,7 +134,7 @@ func (w *World) pass() {
 func (w *World) feed(e roster.Event) error {
 	w.high = max(w.high, w.now)
 	w.heard(&e)
-	w.life.hear(e)
+	w.hear(&e)
 	w.acts = w.s.Step(e, w.now, w.acts[:0])
 	for _, a := range w.acts {
 		if err := w.perform(a); err != nil {
@@ -471,7 +471,6 @@ func (w *World) mischief() error {
 	case 4:
 		p.events = append(p.events, roster.Event{Kind: roster.Said, Child: p.id, Code: service.Life(p.conns, p.busy), N: 1})
 	case 5:
-		p.hups = 0
 		return w.feed(roster.Event{Kind: roster.DrainChild, Child: p.id})
 	case 6:
 		if l := w.ls[p.inst]; l != nil {
@@ -506,9 +505,6 @@ func (w *World) reload() error {
 			l := w.listener(id)
 			l.conf, l.forks = s, nil
 		}
-	}
-	for _, p := range w.order {
-		p.hups = 0
 	}
 	if err := w.feed(roster.Event{Kind: roster.Reload, Conf: &c}); err != nil {
 		return err
