@@ -114,26 +114,39 @@ func partial(e message.Extent, it *imap.FetchItem) message.Extent {
 
 // write writes the answers of the chunk to the client and fills the holes on the way.
 func (f *fetcher) write(ctx context.Context) error {
-	done, open := 0, (*openMessage)(nil)
-	defer func() { open.close() }()
+	done, open := 0, openMessage{row: -1}
+	ahead := f.ahead()
+	defer func() { open.close(); ahead.close() }()
 	for i := range f.hole {
 		h := &f.hole[i]
 		if err := f.s.out.write(f.buf[done:h.at]); err != nil {
 			return err
 		}
 		done = h.at
-		if open == nil || open.row != h.row {
+		if open.row != h.row {
 			open.close()
-			var err error
-			if open, err = f.open(ctx, h); err != nil {
-				return err
+			content, err := ahead.next(ctx)
+			if err != nil {
+				return &brokenError{err} // we are in the middle of an answer
 			}
+			open = openMessage{row: h.row, content: content}
 		}
-		if err := f.fill(h, open); err != nil {
+		if err := f.fill(h, &open); err != nil {
 			return &brokenError{err}
 		}
 	}
 	return f.s.out.write(f.buf[done:])
+}
+
+// ahead is the contents of the messages with holes.
+func (f *fetcher) ahead() ahead {
+	f.ids = f.ids[:0]
+	for i := range f.hole {
+		if r := &f.rows[f.hole[i].row]; i == 0 || f.hole[i].row != f.hole[i-1].row {
+			f.ids = append(f.ids, r.page.Contents[r.row])
+		}
+	}
+	return ahead{acct: f.s.acct, ids: f.ids}
 }
 
 // openMessage is the message whose holes are being filled.
@@ -144,24 +157,10 @@ type openMessage struct {
 }
 
 func (o *openMessage) close() {
-	if o != nil && o.content != nil {
+	if o.content != nil {
 		_ = o.content.Close() // read only: what was read was right
 		o.content = nil
 	}
-}
-
-// open opens the message of a hole. In the middle of an answer an error ends the connection.
-func (f *fetcher) open(ctx context.Context, h *fetchHole) (*openMessage, error) {
-	o := &openMessage{row: h.row}
-	r := &f.rows[h.row]
-	content, err := f.s.acct.OpenContent(ctx, r.page.Contents[r.row])
-	switch {
-	case err != nil && mail.KindOf(err) != mail.NotFound:
-		return nil, &brokenError{err}
-	case err == nil:
-		o.content = content
-	}
-	return o, nil
 }
 
 // fill writes what belongs into a hole.

@@ -108,10 +108,8 @@ func (q *searcher) second(ctx context.Context, p *mail.Page) error {
 	if err != nil {
 		return err
 	}
-	for i := range open {
-		if err := q.third(ctx, p, &open[i]); err != nil {
-			return err
-		}
+	if err := q.third(ctx, p, open); err != nil {
+		return err
 	}
 	for _, row := range q.rows { // contents that are gone meanwhile
 		if q.verdicts[row] == unknown {
@@ -127,16 +125,27 @@ type opened struct {
 	digest *mail.Digest
 }
 
-// third decides by the content of one message.
-func (q *searcher) third(ctx context.Context, p *mail.Page, o *opened) error {
-	content, err := q.acct.OpenContent(ctx, p.Contents[o.row])
-	if mail.KindOf(err) == mail.NotFound && err != nil {
-		q.verdicts[o.row] = no
-		return nil
+// third decides by the contents of messages.
+func (q *searcher) third(ctx context.Context, p *mail.Page, open []opened) error {
+	next := ahead{acct: q.acct}
+	defer next.close()
+	for i := range open {
+		next.ids = append(next.ids, p.Contents[open[i].row])
 	}
-	if err != nil {
-		return err
+	for i := range open {
+		content, err := next.next(ctx)
+		if err == nil && content != nil {
+			err = q.read(p, &open[i], content)
+		}
+		if err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// read decides by the content of one message.
+func (q *searcher) read(p *mail.Page, o *opened, content mail.Content) error {
 	c := candidate{page: p, row: o.row, digest: o.digest, body: &bodyText{content: content, digest: o.digest}}
 	q.verdicts[o.row] = q.key.test(&q.key, q, &c)
 	if err := content.Close(); err != nil {

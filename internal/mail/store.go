@@ -86,6 +86,9 @@ type Messages interface {
 	Digests(ctx context.Context, ids []ContentID, want Columns, yield func(i int, d *Digest) error) error
 	// OpenContent opens the octets of a message. Kind NotFound once purged.
 	OpenContent(ctx context.Context, id ContentID) (Content, error)
+	// OpenContents opens those of several messages in the order of ids, as many as are had in one short read: at least
+	// the first, and then no more than keep about that many octets in memory. One that was purged is nil.
+	OpenContents(ctx context.Context, ids []ContentID, octets int64) ([]Content, error)
 
 	// NewUpload begins a message of about size octets (-1 unknown).
 	NewUpload(ctx context.Context, size int64) (Upload, error)

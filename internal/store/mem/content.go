@@ -128,16 +128,37 @@ func columns(d *mail.Digest, want mail.Columns) mail.Digest {
 
 // OpenContent implements mail.Messages.
 func (h *handle) OpenContent(ctx context.Context, id mail.ContentID) (mail.Content, error) {
+	one, err := h.OpenContents(ctx, []mail.ContentID{id}, 0)
+	if err == nil && one[0] == nil {
+		err = refuse("open content", mail.NotFound, "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return one[0], nil
+}
+
+// OpenContents implements mail.Messages.
+func (h *handle) OpenContents(ctx context.Context, ids []mail.ContentID, most int64) ([]mail.Content, error) {
 	a, err := h.enter(ctx, "open content")
 	if err != nil {
 		return nil, err
 	}
 	defer a.mu.Unlock()
-	c := a.contents[id]
-	if c == nil {
-		return nil, refuse("open content", mail.NotFound, "")
+	var out []mail.Content
+	for _, id := range ids {
+		if len(out) > 0 && most <= 0 {
+			break
+		}
+		c := a.contents[id]
+		if c == nil {
+			out = append(out, nil)
+			continue
+		}
+		out = append(out, octets{bytes.NewReader(c.octets)})
+		most -= int64(len(c.octets))
 	}
-	return octets{bytes.NewReader(c.octets)}, nil
+	return out, nil
 }
 
 // octets implements mail.Content.

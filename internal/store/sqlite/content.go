@@ -33,65 +33,132 @@ func contentItem(id mail.ContentID) string { return "content " + strconv.FormatU
 
 // OpenContent implements mail.Messages.
 func (a *account) OpenContent(ctx context.Context, id mail.ContentID) (mail.Content, error) {
-	var loc location
-	var mem *inMemory
+	one, err := a.OpenContents(ctx, []mail.ContentID{id}, 0)
+	switch {
+	case err != nil:
+		return nil, err
+	case one[0] == nil:
+		return nil, refuse("open content", mail.NotFound, contentItem(id))
+	}
+	return one[0], nil
+}
+
+// OpenContents implements mail.Messages. It ends with the first one that is in a segment.
+func (a *account) OpenContents(ctx context.Context, ids []mail.ContentID, octets int64) ([]mail.Content, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	r := bodyReader{ids: ids, left: octets}
 	var dir string
 	err := a.view(ctx, "open content", string(a.id), func(f *files, c *conn) error {
-		var ok bool
-		var err error
 		dir = f.dir
-		if loc, ok, err = c.locate(id); err != nil {
-			return err
-		}
-		if !ok {
-			return refuse("open content", mail.NotFound, contentItem(id))
-		}
-		if loc.segment == 0 {
-			mem, err = c.loadBody(id, loc.size)
-		}
-		return err
+		return r.read(c)
 	})
-	if err != nil {
-		return nil, err
+	if err != nil || !r.large {
+		return r.out, err
 	}
-	if mem != nil {
-		return mem, nil
-	}
-	out, err := openRecord(dir, loc)
+	id := ids[len(r.out)]
+	out, err := openRecord(dir, r.at)
 	if errors.Is(err, os.ErrNotExist) {
-		err = a.missing(ctx, id)
+		if err = a.missing(ctx, id); err == nil {
+			return append(r.out, nil), nil
+		}
 	}
 	if err != nil {
 		return nil, fail("open content", contentItem(id), err)
 	}
-	return out, nil
+	return append(r.out, out), nil
 }
 
-// missing is the error for a content whose segment is not there: was it purged meanwhile, or is it lost?
+// missing is the error for a content whose segment is not there, nil if it was purged meanwhile.
 func (a *account) missing(ctx context.Context, id mail.ContentID) error {
 	return a.view(ctx, "open content", string(a.id), func(_ *files, c *conn) error {
 		_, there, err := c.locate(id)
-		if err != nil {
-			return err
+		if err == nil && there {
+			err = corrupt(contentItem(id), "its segment is missing")
 		}
-		if there {
-			return corrupt(contentItem(id), "its segment is missing")
-		}
-		return refuse("open content", mail.NotFound, contentItem(id))
+		return err
 	})
 }
 
-// loadBody is a content that is inline.
-func (c *conn) loadBody(id mail.ContentID, size int64) (*inMemory, error) {
-	s, row, err := c.item(kindBody, int64(id))
+// bodyReader reads contents until one is in a segment, or enough is in memory.
+type bodyReader struct {
+	ids   []mail.ContentID
+	left  int64 // octets that may be kept besides the first content
+	out   []mail.Content
+	large bool // the one after out is at
+	at    location
+}
+
+// more tells whether another content is to be read.
+func (r *bodyReader) more() bool {
+	return !r.large && len(r.out) < len(r.ids) && (len(r.out) == 0 || r.left > 0)
+}
+
+func (r *bodyReader) read(c *conn) error {
+	for r.more() {
+		rest, n := r.ids[len(r.out):], 1
+		for n < len(rest) && r.left > 0 && rest[n] > rest[n-1] && rest[n]-rest[n-1] <= digestGap {
+			n++
+		}
+		until := len(r.out) + n
+		if err := r.run(c, rest[:n]); err != nil {
+			return err
+		}
+		if len(r.out) < until && r.more() {
+			if err := r.other(c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// run takes those of ids, which ascend with small gaps, that are inline, up to the first that is not.
+func (r *bodyReader) run(c *conn, ids []mail.ContentID) error {
+	s, err := c.prep("SELECT id, x FROM item WHERE id BETWEEN ? AND ?")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer s.done()
-	if !row || int64(s.ColumnLen(1)) != size {
-		return nil, corrupt(contentItem(id), "its body is missing or has another size")
+	s.bind(itemKey(kindBody, int64(ids[0])), itemKey(kindBody, int64(ids[len(ids)-1])))
+	for len(ids) > 0 && r.more() {
+		row, err := s.Step()
+		if err != nil || !row {
+			return err
+		}
+		id := mail.ContentID(s.ColumnInt64(0) & keyMask)
+		if id > ids[0] {
+			return nil
+		}
+		if id == ids[0] {
+			r.keep(s.bytes(1))
+			ids = ids[1:]
+		}
 	}
-	return &inMemory{append([]byte(nil), s.bytes(1)...)}, nil
+	return nil
+}
+
+func (r *bodyReader) keep(b []byte) {
+	r.left -= int64(len(b))
+	r.out = append(r.out, &inMemory{append([]byte(nil), b...)})
+}
+
+// other deals with the next content, which is not inline.
+func (r *bodyReader) other(c *conn) error {
+	id := r.ids[len(r.out)]
+	loc, there, err := c.locate(id)
+	switch {
+	case err != nil:
+		return err
+	case !there:
+		r.out = append(r.out, nil)
+	case loc.segment == 0:
+		return corrupt(contentItem(id), "its body is missing")
+	default:
+		r.large, r.at = true, loc
+	}
+	return nil
 }
 
 // inMemory is a Content that was read as a whole.

@@ -334,6 +334,56 @@ var readCases = []testCase{
 		_, err = e.acc.OpenContent(e.ctx, 0)
 		e.kind(err, mail.NotFound)
 	}},
+	{"OpenContents reads ahead as far as it may", func(e *env) {
+		var ids []mail.ContentID
+		var want [][]byte
+		for i, size := range []int{2000, 200_000, 3000, 10, 40_000, 500, 600, 700} {
+			want = append(want, Message{Seed: uint64(i), Size: size}.Octets())
+			ids = append(ids, e.append(1, e.upload(want[i])).Contents[0])
+		}
+		gone := mail.ContentID(99)
+		for _, c := range []struct {
+			octets int64
+			ask    []int // indexes of ids; -1: gone
+		}{
+			{0, []int{0, 1}}, {1 << 20, []int{0, 1, 2, 3, 4, 5, 6, 7}}, {5000, []int{7, 6, 5, 3, 2, 0}}, {1 << 20, []int{-1, 2, -1, 7}},
+			{1 << 20, []int{0, 0, 4, 4, 5}}, {100, []int{5, 6, 7}}, {1 << 20, []int{1}}, {1 << 20, nil},
+		} {
+			for ask := c.ask; len(ask) > 0; {
+				list := make([]mail.ContentID, len(ask))
+				for i, k := range ask {
+					if list[i] = gone; k >= 0 {
+						list[i] = ids[k]
+					}
+				}
+				got, err := e.acc.OpenContents(e.ctx, list, c.octets)
+				e.ok(err)
+				if len(got) == 0 || len(got) > len(ask) {
+					e.Fatalf("%d contents of %d", len(got), len(ask))
+				}
+				kept := int64(0)
+				for i, content := range got {
+					if (content == nil) != (ask[i] < 0) {
+						e.Fatalf("content %d of %v is %v", i, ask, content)
+					}
+					if content == nil {
+						continue
+					}
+					if i > 0 && kept > c.octets {
+						e.Errorf("%d octets are kept before content %d of %v, allowed are %d", kept, i, ask, c.octets)
+					}
+					kept += content.Size()
+					b := make([]byte, content.Size())
+					if n, err := content.ReadAt(b, 0); n != len(b) {
+						e.Errorf("read %d of %d: %v", n, len(b), err)
+					}
+					e.same("content", b, want[ask[i]])
+					e.ok(content.Close())
+				}
+				ask = ask[len(got):]
+			}
+		}
+	}},
 }
 
 func sumsOf(s *mail.Snapshot) []uint64 {
