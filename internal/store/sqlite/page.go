@@ -17,6 +17,7 @@ type marks struct {
 
 // fixed is what never changes of the messages of a page: items of kindFixed. It may hold messages that were expunged.
 type fixed struct {
+	key      int64 // of the page
 	uids     []mail.UID
 	contents []mail.ContentID
 	sizes    []int64
@@ -149,6 +150,7 @@ func (c *conn) loadMarks(key int64, m *marks) error {
 
 // loadFixed reads the fixed columns of a page into f; a page without a row is empty.
 func (c *conn) loadFixed(key int64, f *fixed) error {
+	f.key = key
 	s, row, err := c.item(kindFixed, key)
 	if err != nil {
 		return err

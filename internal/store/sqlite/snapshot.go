@@ -100,16 +100,21 @@ func (a *account) Snapshot(ctx context.Context, mailbox mail.MailboxID) (*mail.S
 	defer f.release()
 	key := snapKey{a.id, f.birth, mailbox}
 	old := a.store.snaps.get(key)
-	if old != nil {
-		if now, ok := a.current(f); ok && now == old.asOf {
-			return old.snap, nil
-		}
-	}
 	f.mu.Lock()
 	l := f.boxes
 	f.mu.Unlock()
 	if l != nil && l.asOf.birth != f.changed.birth() {
 		l = nil
+	}
+	if old != nil {
+		now, ok := a.current(f)
+		if ok && now == old.asOf {
+			return old.snap, nil
+		}
+		if same := old.at(l); ok && same != nil && same.asOf == now { // another mailbox changed
+			a.store.snaps.put(same)
+			return same.snap, nil
+		}
 	}
 	c, err := f.take()
 	if err != nil {
@@ -129,6 +134,18 @@ func (a *account) Snapshot(ctx context.Context, mailbox mail.MailboxID) (*mail.S
 	}
 	a.store.snaps.put(fresh)
 	return fresh.snap, nil
+}
+
+// at is c as of l, nil if its mailbox has changed since or l is nil.
+func (c *cached) at(l *boxes) *cached {
+	if l == nil {
+		return nil
+	}
+	b, ok := l.box(c.key.mailbox)
+	if !ok || c.load != (loaded{b.HighestMod, b.shrunk}) {
+		return nil
+	}
+	return &cached{key: c.key, asOf: l.asOf.mod, load: c.load, snap: mail.NewSnapshot(b.Mailbox, c.snap.Pages)}
 }
 
 // boxFor is the mailbox with what snapshots need, and the account's ModSeq: from l if that is as new as the
@@ -225,26 +242,39 @@ func (c *conn) loadPages(mailbox mail.MailboxID, old []*mail.Page, since mail.Mo
 
 // makePage is the page of m. What never changes is shared with the page that was, if the messages are the same.
 func (c *conn) makePage(key int64, m *marks, fix *fixed, was *mail.Page) (*mail.Page, error) {
-	n := len(m.uids)
-	p := &mail.Page{Flags: slices.Clone(m.flags), ModSeqs: slices.Clone(m.mods), Highest: m.highest()}
-	if was != nil && slices.Equal(was.UIDs, m.uids) {
-		p.UIDs, p.Contents, p.Sizes, p.Internal, p.Saved = was.UIDs, was.Contents, was.Sizes, was.Internal, was.Saved
+	if p := sharedPage(m, was); p != nil {
 		return p, nil
 	}
 	if err := c.loadFixed(key, fix); err != nil {
 		return nil, err
 	}
-	p.UIDs = slices.Clone(m.uids)
-	p.Contents = make([]mail.ContentID, n)
+	return newPage(m, fix)
+}
+
+// sharedPage is the page of m that shares what never changes with the page that was, nil if the messages are others.
+func sharedPage(m *marks, was *mail.Page) *mail.Page {
+	if was == nil || !slices.Equal(was.UIDs, m.uids) {
+		return nil
+	}
+	p := *was
+	p.Flags, p.ModSeqs, p.Highest = slices.Clone(m.flags), slices.Clone(m.mods), m.highest()
+	return &p
+}
+
+// newPage is the page of m, whose fixed columns fix has. Kind Corrupt.
+func newPage(m *marks, fix *fixed) (*mail.Page, error) {
+	n := len(m.uids)
 	times := make([]int64, 3*n)
-	p.Sizes, p.Internal, p.Saved = times[:n:n], times[n:2*n:2*n], times[2*n:]
+	p := &mail.Page{UIDs: slices.Clone(m.uids), Flags: slices.Clone(m.flags), ModSeqs: slices.Clone(m.mods),
+		Highest: m.highest(), Contents: make([]mail.ContentID, n), Sizes: times[:n:n], Internal: times[n : 2*n : 2*n],
+		Saved: times[2*n:]}
 	row := 0
 	for i, u := range m.uids {
 		for row < len(fix.uids) && fix.uids[row] < u {
 			row++
 		}
 		if row == len(fix.uids) || fix.uids[row] != u {
-			return nil, corrupt(pageItem(key), "a message without a content")
+			return nil, corrupt(pageItem(fix.key), "a message without a content")
 		}
 		p.Contents[i], p.Sizes[i] = fix.contents[row], fix.sizes[row]
 		p.Internal[i], p.Saved[i] = fix.internal[row], fix.saved[row]

@@ -258,6 +258,9 @@ func (f *files) remember(t *tx) {
 	if t.base != nil {
 		l = t.base.with(t.boxes, asOf)
 	}
+	if l != nil {
+		t.renewals.keep(f.account.store.snaps, l)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.quota = quota{asOf, t.st.usage()}
@@ -293,7 +296,7 @@ func (t *tx) apply(w *change, shared bool) error {
 	}
 	saved, wrote, stored := t.st, t.wrote, len(t.boxes)
 	if w.err = t.guard(w.run); w.err != nil {
-		t.st, t.wrote, t.boxes = saved, wrote, t.boxes[:min(stored, len(t.boxes))]
+		t.st, t.wrote, t.boxes, t.renewals.off = saved, wrote, t.boxes[:min(stored, len(t.boxes))], true
 		if err := t.c.exec("ROLLBACK TO change"); err != nil {
 			return err
 		}
@@ -334,6 +337,8 @@ type tx struct {
 	wrote bool   // something is to be committed
 	base  *boxes // the mailboxes before, nil if they are not at hand or more than counters change
 	boxes []box  // what was stored of them
+
+	renewals renewals
 
 	marks marks // for whoever works on a page
 	fixed fixed
@@ -394,7 +399,11 @@ func (t *tx) storePage(mailbox mail.MailboxID, highest mail.ModSeq) error {
 	if err != nil {
 		return err
 	}
-	return s.bind(itemKey(kindPage, key), int64(highest)).blob(3, t.buf).run()
+	if err := s.bind(itemKey(kindPage, key), int64(highest)).blob(3, t.buf).run(); err != nil {
+		return err
+	}
+	t.note(mailbox)
+	return nil
 }
 
 // storeFixed writes the fixed page of that number in t.fixed.
