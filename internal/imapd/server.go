@@ -97,6 +97,7 @@ type Server struct {
 	mu       sync.Mutex // guards the fields below
 	sessions map[uint64]*session
 	lastID   uint64
+	crew     *crew         // of the sessions
 	stop     chan struct{} // ends the sweeper
 	swept    chan struct{} // closed when it has ended
 }
@@ -130,7 +131,7 @@ func (s *Server) Serve(ctx context.Context, c net.Conn, tls bool) {
 	n.serve(ctx, tls)
 }
 
-// enter lists a session; the first one starts the sweeper.
+// enter lists a session; the first one starts the sweeper and has a crew made.
 func (s *Server) enter(n *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,12 +139,13 @@ func (s *Server) enter(n *session) {
 	n.id = s.lastID
 	s.sessions[n.id] = n
 	if len(s.sessions) == 1 {
-		s.stop, s.swept = make(chan struct{}), make(chan struct{})
+		s.crew, s.stop, s.swept = newCrew(), make(chan struct{}), make(chan struct{})
 		go s.sweep(s.stop, s.swept)
 	}
+	n.crew = s.crew
 }
 
-// leave takes it off the list; the last one ends the sweeper.
+// leave takes it off the list; the last one ends the sweeper and the crew.
 func (s *Server) leave(n *session) {
 	s.mu.Lock()
 	delete(s.sessions, n.id)
@@ -155,6 +157,7 @@ func (s *Server) leave(n *session) {
 	s.mu.Unlock()
 	if swept != nil {
 		<-swept
+		n.crew.end()
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 // (serve), or the busy one (work) that it started and waits for.
 type session struct {
 	srv     *Server
+	crew    *crew
 	id      uint64
 	conn    *conn.Conn
 	dec     *wire.Decoder
@@ -97,19 +98,19 @@ func (s *session) proceed(int64) error {
 // serve is the life of the session. It does as little as can be, to need no stack while it waits.
 func (s *session) serve(ctx context.Context, tls bool) {
 	done := make(chan struct{})
-	go s.work(ctx, done, func() { s.open(ctx, tls) })
+	s.crew.do(func() { s.work(done, func() { s.open(ctx, tls) }) })
 	<-done
 	for !s.over {
 		s.slot.Enter(wait.Idle)
 		err := s.conn.Await()
 		s.slot.Enter(wait.Working)
-		go s.work(ctx, done, func() { s.awoken(ctx, err) })
+		s.crew.do(func() { s.work(done, func() { s.awoken(ctx, err) }) })
 		<-done
 	}
 }
 
-// work is a burst of work, on a goroutine whose stack goes with it. A panic is our bug and costs this connection.
-func (s *session) work(ctx context.Context, done chan<- struct{}, burst func()) {
+// work is a burst of work, by a member of the crew. A panic is our bug and costs this connection.
+func (s *session) work(done chan<- struct{}, burst func()) {
 	defer func() { done <- struct{}{} }()
 	defer func() {
 		if p := recover(); p != nil {
