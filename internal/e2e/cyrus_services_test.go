@@ -13,8 +13,9 @@ import (
 	"github.com/constance-mail/constance/internal/imapclient"
 )
 
-// Debian's services of Cyrus, as they are, under our master: a mail's whole way, and what a master is for.
-func TestCyrusServices(t *testing.T) {
+// P03: Debian's services of Cyrus, as they are, under our master: a mail's whole way, what they tell the master, and
+// what a master is for.
+func TestP03_CyrusServices(t *testing.T) {
 	c := newCyrus(t)
 	c.start(t, binary, "master")
 	admin := c.login(t, "cyrus")
@@ -36,6 +37,7 @@ func TestCyrusServices(t *testing.T) {
 		d.say("", "* OK localhost Cyrus sync server")
 		d.say("EXIT", "OK")
 	})
+	t.Run("messages", c.testMessages)
 	t.Run("processes", c.testProcesses)
 	t.Run("kill", c.testKill)
 	t.Run("SIGHUP", c.testHangup)
@@ -45,7 +47,7 @@ func TestCyrusServices(t *testing.T) {
 // testEvents: START and EVENTS run to a good end.
 func (c *cyrus) testEvents(t *testing.T) {
 	for _, want := range []string{"START name:recover", "START name:delprune", "START name:tlsprune",
-		"EVENT name:checkpoint", "EVENT name:delprune", "EVENT name:squatter"} {
+		"EVENT name:checkpoint", "EVENT name:expungeprune", "EVENT name:squatter"} {
 		ended := regexp.MustCompile("process type:" + want + ` .* (exited|signaled|was killed).*`)
 		awaitTrue(t, want+" ends", func() bool { return ended.MatchString(c.Log()) })
 		if line := ended.FindString(c.Log()); !strings.Contains(line, "exited normally") {
@@ -111,7 +113,7 @@ func (c *cyrus) testProcesses(t *testing.T) {
 		do(t, conn, "LOGOUT")
 	}
 	awaitTrue(t, "one of them waits for a client", func() bool {
-		return slices.Contains(pids, c.lockHolder(t, "imap-0.lock"))
+		return slices.Contains(pids, c.lockHolder(t, lockOf("imap/ipv4")))
 	})
 	last := c.login(t, "alice")
 	if now := c.running("imapd"); !slices.Equal(now, pids) {

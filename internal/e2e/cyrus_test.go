@@ -115,7 +115,7 @@ func (c *cyrus) path(name string) string { return filepath.Join(c.dir, name) }
 // start starts a master on the files of the installation and waits until IMAP greets. It ends with the test.
 func (c *cyrus) start(t *testing.T, master string, args ...string) {
 	t.Helper()
-	args = append(args, "-C", c.path("imapd.conf"), "-M", c.path("cyrus.conf"), "-p", c.path("pid"), "-D", "-v")
+	args = append(args, "-C", c.path("imapd.conf"), "-M", c.path("cyrus.conf"), "-p", c.path("master.pid"), "-D", "-v")
 	cmd := exec.Command(master, args...)
 	cmd.Dir = c.dir
 	cmd.Env = append(os.Environ(), "LD_PRELOAD="+c.path("syslog.so"), "SYSLOG_FILE="+c.path("syslog"))
@@ -212,6 +212,12 @@ func (c *cyrus) servedBy(t *testing.T, user string) (pid int) {
 		return false
 	})
 	return pid
+}
+
+// lockOf is the file with the lock of the first listener of a service.
+func lockOf(name string) string {
+	name, _, _ = strings.Cut(name, "/")
+	return name + "-0.lock"
 }
 
 // lockHolder is the process that holds the lock under which a service's workers wait for a client; 0 = none.

@@ -61,13 +61,16 @@ func lemming(mode string) int {
 		}
 		fmt.Fprintln(f, os.Getenv("LEMMING_TEXT"))
 		return 0
-	case "tell": // what it was given, to whoever connects
+	case "tell", "spoil": // what it was given, to whoever connects
 		c, _, err := unix.Accept(4)
 		if err != nil {
 			return 71
 		}
 		unix.CloseOnExec(c)
 		write(c, census())
+		if mode == "spoil" {
+			unix.SetNonblock(4, true)
+		}
 		return 0
 	}
 	return 64
@@ -137,7 +140,7 @@ func wrapper() int {
 	return 0
 }
 
-// census lists descriptors, environment, argv[0] and signal mask.
+// census lists descriptors, process group, environment, signal mask and argv[0].
 func census() string {
 	var b strings.Builder
 	for fd := range 64 {
@@ -148,9 +151,12 @@ func census() string {
 		}
 		target, _ := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
 		kind, _, _ := strings.Cut(target, ":")
-		fmt.Fprintf(&b, "fd %d %s nonblock=%v\n", fd, kind, flags&unix.O_NONBLOCK != 0)
+		fmt.Fprintf(&b, "fd %d %s nonblock=%v mode=%s\n", fd, kind, flags&unix.O_NONBLOCK != 0,
+			[...]string{"read", "write", "both"}[flags&unix.O_ACCMODE])
 	}
-	for _, name := range []string{"CYRUS_SERVICE", "CYRUS_ID", "CYRUS_ISDAEMON"} {
+	listens, _ := unix.GetsockoptInt(4, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	fmt.Fprintf(&b, "listens=%d group=%d\n", listens, unix.Getpgrp())
+	for _, name := range []string{"CYRUS_SERVICE", "CYRUS_ID", "CYRUS_ISDAEMON", service.EnvLife, "LEMMING_HOME"} {
 		v, ok := os.LookupEnv(name)
 		fmt.Fprintf(&b, "%s=%s %v\n", name, v, ok)
 	}

@@ -25,42 +25,6 @@ func pidsOf(s ServiceStatus) map[int]bool {
 	return pids
 }
 
-// P01: one listener for each address, each with its own workers.
-func TestP01_PreforkPerAddress(t *testing.T) {
-	s := lemmings("imap", "worker")
-	s.Listen, s.Prefork = []string{"127.0.0.1:0", "unix:" + filepath.Join(t.TempDir(), "s")}, 2
-	r := start(t, Config{Services: []Service{s}})
-	r.eventually("two workers each", func() bool {
-		return len(pidsOf(r.service(0))) == 2 && len(pidsOf(r.service(1))) == 2
-	})
-	for n := range 2 {
-		c := r.greeted(r.dial(r.service(n).Listen))
-		if !pidsOf(r.service(n))[c.pid] {
-			t.Errorf("listener %d is served by %d, not by one of its workers", n, c.pid)
-		}
-	}
-}
-
-// P02: what a child is given.
-func TestP02_WhatAChildGets(t *testing.T) {
-	r := start(t, Config{Services: []Service{lemmings("tell", "tell")}})
-	c := r.dial(r.service(0).Listen)
-	got, err := io.ReadAll(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"fd 0 /dev/null ", "fd 1 /dev/null ", "fd 2 /dev/null ", "fd 3 pipe nonblock=false",
-		"fd 4 socket nonblock=false", "CYRUS_SERVICE=tell true", "CYRUS_ID=0 true", "CYRUS_ISDAEMON= false",
-		"SigBlk: 0000000000000000", "SigIgn: 0000000000000000", "argv0 lemming", "end"} {
-		if !strings.Contains(string(got), want) {
-			t.Errorf("no %q in\n%s", want, got)
-		}
-	}
-	if n := strings.Count(string(got), "fd "); n != 5 {
-		t.Errorf("%d descriptors\n%s", n, got)
-	}
-}
-
 // P04: without prefork three clients make three processes, and the next client is served by one of them.
 func TestP04_OnDemand(t *testing.T) {
 	r := start(t, Config{Services: []Service{lemmings("imap", "single")}})
