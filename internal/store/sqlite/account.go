@@ -11,7 +11,6 @@ import (
 
 	"github.com/constance-mail/constance/internal/mail"
 	"golang.org/x/sys/unix"
-	"zombiezen.com/go/sqlite"
 )
 
 // account implements mail.Account. One per account and process, however many handles.
@@ -159,7 +158,7 @@ func (f *files) renew() error {
 	if f.changed.trusted() {
 		return nil
 	}
-	c, err := f.take()
+	c, err := openAccountConn(f.dir, true)
 	if err != nil {
 		return err
 	}
@@ -177,7 +176,7 @@ func (f *files) renew() error {
 // close closes everything. Nobody uses the files any more.
 func (f *files) close() {
 	for _, c := range f.idle {
-		_ = c.Close() // nothing is under way in it
+		f.account.store.spare.keep(c)
 	}
 	for _, s := range f.spare {
 		s.close()
@@ -209,7 +208,10 @@ func (f *files) connect() (*conn, error) {
 		return c, nil
 	}
 	f.mu.Unlock()
-	return openConn(f.dir+"/mail.db", sqlite.OpenReadWrite)
+	if c := f.account.store.spare.attach(f.dir); c != nil {
+		return c, nil
+	}
+	return openAccountConn(f.dir, false)
 }
 
 // give returns a connection. One with an open transaction would hold the log: it is closed.
@@ -221,7 +223,7 @@ func (f *files) give(c *conn) {
 	}
 	f.mu.Unlock()
 	if c != nil {
-		_ = c.Close() // a broken connection has reported before
+		f.account.store.spare.keep(c)
 	}
 }
 

@@ -14,7 +14,7 @@ const (
 
 // kickLong has the janitor look at an account with a long log.
 func (a *account) kickLong(f *files) {
-	if walSize(f.dir+"/mail.db") < longLog {
+	if walSize(f.dir+dbName) < longLog {
 		return
 	}
 	select {
@@ -49,7 +49,7 @@ func (f *files) writeBack(last bool) {
 		return
 	}
 	defer f.release()
-	if f.changed.gone() || walSize(f.dir+"/mail.db") < idleLog {
+	if f.changed.gone() || walSize(f.dir+dbName) < idleLog {
 		return
 	}
 	c, err := f.connect()
@@ -81,7 +81,7 @@ func (a *account) evict() {
 	if f == nil {
 		return
 	}
-	if walSize(f.dir+"/mail.db") >= idleLog {
+	if walSize(f.dir+dbName) >= idleLog {
 		select {
 		case a.store.evicted <- f:
 			return
@@ -109,7 +109,7 @@ func (f *files) cool() {
 	f.idle, f.spare, f.hot, f.boxes = nil, nil, false, nil
 	f.mu.Unlock()
 	for _, c := range idle {
-		_ = c.Close() // nothing is under way in it
+		f.account.store.spare.keep(c)
 	}
 	for _, s := range spare {
 		s.close()

@@ -2,9 +2,11 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"reflect"
+	"strconv"
 	"sync"
 	"time"
 	"unsafe"
@@ -27,6 +29,7 @@ type conn struct {
 	*sqlite.Conn
 	tls  *libc.TLS
 	db   uintptr // sqlite3*
+	disk *disk   // of an account's database, else nil
 	rows capture
 }
 
@@ -73,6 +76,38 @@ func openConn(path string, flags sqlite.OpenFlags) (*conn, error) {
 	lib.Xsqlite3_wal_autocheckpoint(c.tls, c.db, autoCheckpoint)
 	return c, nil
 }
+
+// openAccountConn opens the database of the account in that directory. With renewed the index of its log is made anew,
+// unless somebody is using it.
+func openAccountConn(dir string, renewed bool) (*conn, error) {
+	v, err := theVFS()
+	if err != nil {
+		return nil, err
+	}
+	d := v.add(dir, renewed)
+	c, err := openConn("file:"+strconv.Itoa(d.no)+"?vfs="+vfsName, sqlite.OpenReadWrite|sqlite.OpenURI)
+	if err != nil {
+		v.remove(d)
+		return nil, fmt.Errorf("open %s%s: %w", dir, dbName, err)
+	}
+	c.disk = d
+	return c, nil
+}
+
+// detach closes the files under an idle connection, so that attach can put others there. False: it is of no further use.
+func (c *conn) detach() bool {
+	if c.disk == nil || !c.disk.reusable() || lib.Xsqlite3_txn_state(c.tls, c.db, 0) != lib.SQLITE_TXN_NONE {
+		return false
+	}
+	if rc := lib.Xsqlite3_file_control(c.tls, c.db, 0, lib.SQLITE_FCNTL_RESET_CACHE, 0); rc != lib.SQLITE_OK {
+		return false
+	}
+	c.disk.close()
+	return true
+}
+
+// attach makes a detached connection one to the database of the account in that directory.
+func (c *conn) attach(dir string) error { return c.disk.attach(dir) }
 
 // config sets a boolean option of the connection.
 func (c *conn) config(option, value int32) error {

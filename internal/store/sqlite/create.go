@@ -40,7 +40,8 @@ func (s *store) create(id mail.AccountID, dir string) error {
 		return err
 	}
 	err = errors.Join(
-		writeSynced(tmp+"/mail.db", image),
+		writeSynced(tmp+dbName, image),
+		os.WriteFile(tmp+logName, make([]byte, logHead), 0o600),
 		os.WriteFile(tmp+"/changed", newChanged(), 0o600),
 		os.WriteFile(tmp+"/lock", nil, 0o600),
 		syncDir(tmp),

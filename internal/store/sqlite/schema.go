@@ -22,7 +22,9 @@ CREATE TABLE expunged(mailbox, modseq, no, time, data,
 PRAGMA user_version = 1;
 `
 
-// migrations[i] brings a mail.db of version i+1 to version i+2, in one transaction with the rise of user_version.
+// migrations[i] brings a mail.db of version i+1 to version i+2, in one transaction with the rise of user_version. The
+// schema gets a number that no other database has, since its tables may have other roots than those of a new account:
+// see disk.
 var migrations = []string{}
 
 // version is the schema's number after all migrations.
@@ -38,7 +40,8 @@ func migrate(c *conn) error {
 		if v <= 0 || v > version() {
 			return fmt.Errorf("schema version %d, this program knows 1 to %d", v, version())
 		}
-		script := migrations[v-1] + "; PRAGMA user_version = " + strconv.FormatInt(v+1, 10)
+		script := migrations[v-1] + "; PRAGMA user_version = " + strconv.FormatInt(v+1, 10) +
+			"; PRAGMA schema_version = " + strconv.FormatUint(random64()>>33, 10)
 		if err := sqlitex.ExecuteScript(c.Conn, script, nil); err != nil { // a script is one savepoint
 			return err
 		}

@@ -25,6 +25,7 @@ type store struct {
 	snaps   *snapshots
 	hints   *notify.Notifier
 	maker   maker
+	spare   spareConns
 	kick    chan *account // accounts whose log is long
 	evicted chan *files   // to be closed, whose log is long
 	stop    chan struct{}
@@ -154,6 +155,7 @@ func (s *store) Close() error {
 	for a := s.oldest(&s.known, 0); a != nil; a = s.oldest(&s.known, 0) {
 		a.shut()
 	}
+	s.spare.close()
 	s.maker.close()
 	return fail("close store", s.dir, s.hints.Close())
 }
