@@ -96,13 +96,26 @@ func openAccountConn(dir string, renewed bool) (*conn, error) {
 
 // detach closes the files under an idle connection, so that attach can put others there. False: it is of no further use.
 func (c *conn) detach() bool {
-	if c.disk == nil || !c.disk.reusable() || lib.Xsqlite3_txn_state(c.tls, c.db, 0) != lib.SQLITE_TXN_NONE {
+	if c.disk == nil || lib.Xsqlite3_txn_state(c.tls, c.db, 0) != lib.SQLITE_TXN_NONE || !c.forgetIndex() {
 		return false
 	}
 	if rc := lib.Xsqlite3_file_control(c.tls, c.db, 0, lib.SQLITE_FCNTL_RESET_CACHE, 0); rc != lib.SQLITE_OK {
 		return false
 	}
 	c.disk.close()
+	return true
+}
+
+// forgetIndex takes SQLite's addresses of the index away, so that it asks for them when it next needs them. False: it
+// has not opened the log yet.
+func (c *conn) forgetIndex() bool {
+	tree := at[lib.TBtree](at[lib.TDb](at[lib.Tsqlite3](c.db).FaDb).FpBt)
+	pager := at[lib.TPager](at[lib.TBtShared](tree.FpBt).FpPager)
+	if pager.FpWal == 0 {
+		return false
+	}
+	wal := at[lib.TWal](pager.FpWal)
+	clear(unsafe.Slice(at[uintptr](wal.FapWiData), wal.FnWiData))
 	return true
 }
 

@@ -17,7 +17,7 @@ import (
 // While the connection does nothing it can let go of one account's files and take another's: databases of accounts have
 // one schema, so what SQLite parsed and prepared for one is right for all, and the cache of pages is dropped in between.
 // SQLite compares the number of the schema before each use; a database with another one than the last gets everything
-// anew. It keeps the addresses of the index, so the next account's is mapped to where the last one's was.
+// anew.
 type disk struct {
 	vfs *vfs
 	no  int    // by which SQLite asks for it
@@ -171,7 +171,7 @@ func (d *disk) mapPart(i int, extend bool) (unsafe.Pointer, error) {
 			}
 			size = (n + 1) * indexPart
 		}
-		p, err := unix.MmapPtr(d.index, n*indexPart, nil, indexPart, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		p, err := d.vfs.windows.open(d.index, n*indexPart)
 		if err != nil {
 			return nil, err
 		}
@@ -189,9 +189,10 @@ func (d *disk) fits(fd int) bool {
 	return !h.made() || h.fits(d)
 }
 
-// close closes all files. The memory of the index stays mapped, see attach and unmap.
+// close closes all files.
 func (d *disk) close() {
-	for _, fd := range []*int{&d.index, &d.log, &d.db} {
+	d.closeIndex()
+	for _, fd := range []*int{&d.log, &d.db} {
 		if *fd >= 0 {
 			_ = unix.Close(*fd) // what matters was synced; unlocks, too
 			*fd = -1
@@ -201,15 +202,18 @@ func (d *disk) close() {
 	d.drop()
 }
 
-func (d *disk) unmap() {
+// closeIndex closes the index. SQLite has no address of it any more. Its locks would last as long as it stays mapped.
+func (d *disk) closeIndex() {
 	for _, p := range d.maps {
-		_ = unix.MunmapPtr(p, indexPart) // cannot fail for what was mapped
+		d.vfs.windows.close(p)
 	}
 	d.maps = nil
+	if d.index >= 0 {
+		_, _ = lockFile(d.index, unix.F_UNLCK, indexLocks, indexInUse+1-indexLocks) // fails only for a wrong descriptor
+		_ = unix.Close(d.index)                                                     // nothing was written to it
+		d.index = -1
+	}
 }
-
-// reusable tells whether attach may exchange the files: SQLite knows of one part of the index and of no more.
-func (d *disk) reusable() bool { return len(d.maps) == 1 }
 
 // errUnfit is of an account that needs a connection of its own: its log or index has to be made.
 var errUnfit = errors.New("no log, or no index of it")
@@ -242,16 +246,11 @@ func (d *disk) openAll() error {
 	if ok, err := lockFile(fd, unix.F_RDLCK, indexInUse, 1); err != nil || !ok {
 		return errors.Join(errUnfit, err)
 	}
-	size, err := sizeOfFile(fd)
-	if err != nil || size < indexPart {
-		return errors.Join(errUnfit, err)
-	}
-	p, err := unix.MmapPtr(fd, 0, d.maps[0], indexPart, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_FIXED)
+	p, err := d.mapPart(0, false)
 	if err != nil {
-		d.maps = nil // who knows what is there now
 		return err
 	}
-	if h := (*indexHead)(p); !h.made() || !h.fits(d) {
+	if h := (*indexHead)(p); p == nil || !h.made() || !h.fits(d) {
 		return errUnfit
 	}
 	return nil

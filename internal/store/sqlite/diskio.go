@@ -73,7 +73,6 @@ func fileSize(fd int, out uintptr) int32 {
 func dbClose(_ *libc.TLS, file uintptr) int32 {
 	d := diskOf(file)
 	d.close()
-	d.unmap()
 	d.vfs.remove(d)
 	return lib.SQLITE_OK
 }
@@ -182,12 +181,7 @@ func shmBarrier(_ *libc.TLS, file uintptr) { diskOf(file).barrier.Add(1) }
 
 // shmUnmap is xShmUnmap. SQLite deletes an index only together with the log, which it never does here.
 func shmUnmap(_ *libc.TLS, file uintptr, _ int32) int32 {
-	d := diskOf(file)
-	d.unmap()
-	if d.index >= 0 {
-		_ = unix.Close(d.index) // unlocks, too
-		d.index = -1
-	}
+	diskOf(file).closeIndex()
 	return lib.SQLITE_OK
 }
 

@@ -18,8 +18,9 @@ import (
 //
 // A disk is known to SQLite by its address, which stays the same: Go moves nothing, and vfs.disks refers to it.
 type vfs struct {
-	tables *tables
-	frames sync.Pool // of *[]byte: parts of logs that are not written yet
+	tables  *tables
+	frames  sync.Pool // of *[]byte: parts of logs that are not written yet
+	windows windows
 
 	mu    sync.Mutex // guards the fields below
 	disks map[int]*disk
