@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -23,6 +24,7 @@ type kid struct {
 	pid   int
 	pidfd int
 	ch    *channel // nil: no status channel
+	word  *os.File // nil: no readiness pipe
 	begun time.Time
 }
 
@@ -61,7 +63,11 @@ func (m *Master) lifeEvent(e lifeEvent) {
 	}
 	m.counts.Forks++
 	k.pid, k.pidfd, k.begun = r.pid, r.pidfd, time.Now()
-	if r.status != nil {
+	switch {
+	case r.order.await:
+		k.word = r.status
+		m.await(e.child, k.word)
+	case r.status != nil:
 		k.ch = newChannel(e.child, r.status, m.in)
 		m.hear(k.ch)
 	}
@@ -104,11 +110,14 @@ func (m *Master) forget(id roster.ChildID) {
 	if k.ch != nil {
 		k.ch.close()
 	}
+	if k.word != nil {
+		k.word.Close() //nolint:errcheck // it may be closed already
+	}
 }
 
 // start orders a child for an instance or a job.
 func (m *Master) start(a roster.Action) {
-	o := &order{child: a.Child, cred: m.conf.Credential, output: m.conf.Output}
+	o := &order{child: a.Child, await: a.Await, cred: m.conf.Credential, input: m.conf.Input, output: m.conf.Output}
 	k := &kid{order: o, pidfd: -1, inst: a.Inst}
 	if i := m.insts[a.Inst]; i != nil {
 		k.kind, k.name, o.lane = "SERVICE", i.name, i.name

@@ -70,7 +70,9 @@ type Config struct {
 	Credential      *syscall.Credential // of the children, but those of Start; nil = the master's
 	HungDir         string              // where it is saved what workers were doing that hang; empty = nowhere
 	Measure         time.Duration       // between two looks at the memory of workers; default 10 s
+	Input           *os.File            // standard input of the children; nil = /dev/null
 	Output          *os.File            // standard output and error of the children; nil = /dev/null
+	WaitLimit       time.Duration       // for each daemon with Wait to say that it is ready; default 60 s
 	Log             *slog.Logger        // nil = nothing is logged
 
 	// Load gives the configuration anew at SIGHUP; only Services, Events, Grace and Stuck of it matter. If it fails,
@@ -79,7 +81,10 @@ type Config struct {
 	Load func(context.Context, *slog.Logger) (Config, error)
 	// Wall is the wall clock; nil = time.Now. For tests.
 	Wall func() time.Time
-	// Ready is called once, when all listeners are open and the first workers are being started. May be nil.
+	// Opening is called once, when all listeners are open and the daemons with Wait are ready, before anything else is
+	// started. An error ends the start with exit code 71. It may take its time. May be nil.
+	Opening func() error
+	// Ready is called once, after Opening, when the first workers are being started. May be nil.
 	Ready func()
 	// Phase is called whenever the master goes over to another phase after Ready, by the loop: it must not wait. May be nil.
 	Phase func(Phase)

@@ -175,12 +175,12 @@ func (m *Master) measure(ctx context.Context) {
 				found = append(found, roster.Event{Kind: roster.Sized, Child: c.child, N: int(n)})
 			}
 		}
-		m.find(found)
+		m.find(found...)
 	}
 }
 
 // find hands the owner what a helper found out.
-func (m *Master) find(events []roster.Event) {
+func (m *Master) find(events ...roster.Event) {
 	if len(events) == 0 {
 		return
 	}

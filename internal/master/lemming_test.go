@@ -73,7 +73,7 @@ func lemming(mode string) int {
 		}
 		return 0
 	}
-	return 64
+	return lifelike(mode)
 }
 
 // worker serves many connections: it greets with its process id and obeys one word for each line.

@@ -107,7 +107,7 @@ func (m *Master) wait(timer *time.Timer, ended <-chan struct{}) (ask func()) {
 // setTimer makes the timer wake the loop when roster, or a reload that was put off, wants to be.
 func (m *Master) setTimer(t *time.Timer) {
 	d, ok := m.roster.Next(m.clock.time())
-	if m.hangup && !m.loading {
+	if m.hangup && !m.loading && m.roster.Working() {
 		if r := time.Duration((1 - m.reloads) * float64(m.conf.reloadEvery)); !ok || r < d {
 			d, ok = max(r, time.Millisecond), true
 		}
@@ -138,9 +138,9 @@ func (m *Master) takeSignals(ctx context.Context) {
 		m.counts.Signals++
 		m.askUpgrade(ctx, "", nil)
 	}
-	if m.hangup && !m.loading && !m.roster.Stopping() && m.mayReload(m.clock.time()) == 0 {
+	if m.hangup && !m.loading && m.roster.Working() && !m.roster.Stopping() && m.mayReload(m.clock.time()) == 0 {
 		m.counts.Signals++
-		m.log.Info("got SIGHUP")
+		m.log.Log(ctx, roster.LevelNotice, "got SIGHUP")
 		m.load(ctx)
 	}
 }
@@ -209,6 +209,8 @@ func (m *Master) perform() {
 			m.in.put(func() { m.in.probe.Put(id) })
 		case roster.OpExamine:
 			m.examine(a)
+		case roster.OpReady:
+			m.ready()
 		case roster.OpRelease:
 			m.release(a.Inst)
 		case roster.OpGone:

@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"os"
@@ -121,14 +122,13 @@ func (m *Master) Run(ctx context.Context) error {
 		defer m.helpers.Done()
 		m.clock.watch(m.log, quit)
 	}()
-	m.log.Info("ready for work", "services", len(m.insts))
-	if m.conf.Ready != nil {
-		m.conf.Ready()
-	}
 	m.loop(ctx)
 	m.spawn.close()
 	for id := range m.kids { // only those that SIGKILL did not end
 		m.forget(id)
+	}
+	if f, failed := m.roster.Failed(); failed {
+		return &Error{f.Code, errors.New(f.Text)}
 	}
 	return nil
 }
@@ -151,6 +151,7 @@ func (m *Master) begin(ctx context.Context) error {
 		if err := m.resume(h); err != nil {
 			return &Error{ExitOS, h.Back(err)}
 		}
+		m.helpers.Go(m.open)
 		return nil
 	}
 	p, err := m.firstPlan(ctx)

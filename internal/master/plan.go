@@ -105,7 +105,7 @@ func (m *Master) listen(p *plan, start bool) error {
 func (m *Master) reconfigure(p *plan) {
 	m.conf.Services, m.conf.Events = p.conf.Services, p.conf.Events
 	m.conf.Grace, m.conf.Stuck = p.conf.Grace, p.conf.Stuck
-	cc := &roster.Config{Grace: p.conf.Grace, Stuck: p.conf.Stuck}
+	cc := &roster.Config{Grace: p.conf.Grace, Stuck: p.conf.Stuck, WaitLimit: m.conf.WaitLimit, Hold: true}
 	made := map[string]*instance{}
 	ids := map[string]int{}
 	for k := range p.specs {
@@ -148,7 +148,7 @@ func (m *Master) reconfigure(p *plan) {
 // rosterService is what the rules need to know, with the defaults of the kinds of services filled in.
 func rosterService(s *spec, name string) roster.Service {
 	c := roster.Service{Key: s.key, Name: name, Prefork: s.svc.Prefork, MaxChild: s.svc.MaxChild,
-		MaxForkRate: s.svc.MaxForkRate, DrainOver: s.svc.DrainOver, Daemon: s.svc.Daemon,
+		MaxForkRate: s.svc.MaxForkRate, DrainOver: s.svc.DrainOver, Daemon: s.svc.Daemon, Wait: s.svc.Wait,
 		Silence: s.svc.Silence, MaxMemory: s.svc.MaxMemory}
 	if c.MaxChild <= 0 {
 		c.MaxChild = -1

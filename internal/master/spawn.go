@@ -25,8 +25,10 @@ type order struct {
 	env    []string
 	cred   *syscall.Credential
 	maxFDs int
-	sock   *socket // nil: /dev/null on descriptor 4, and on 3
+	sock   *socket // nil: /dev/null, for reading only, on descriptor 4, and on 3
 	clear  bool    // make the socket blocking first
+	await  bool    // a pipe on descriptor 3 to say "ok" on
+	input  *os.File
 	output *os.File
 }
 
@@ -35,7 +37,7 @@ type started struct {
 	order  *order
 	pid    int
 	pidfd  int
-	status *os.File // the read end of the status channel, or nil
+	status *os.File // the read end of the status channel or of the readiness pipe, or nil
 	err    error
 }
 
@@ -44,7 +46,8 @@ type started struct {
 type spawners struct {
 	done func(*started)
 	wg   sync.WaitGroup
-	null *os.File
+	null *os.File // for descriptors 0 to 2
+	void *os.File // for descriptors 3 and 4: a daemon that writes there again must get an error, as from Cyrus's master
 
 	mu     sync.Mutex
 	cond   *sync.Cond
@@ -63,7 +66,12 @@ func newSpawners(done func(*started)) (*spawners, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &spawners{done: done, null: null, queue: map[string][]*order{}}
+	void, err := os.Open(os.DevNull)
+	if err != nil {
+		null.Close() //nolint:errcheck // /dev/null
+		return nil, err
+	}
+	s := &spawners{done: done, null: null, void: void, queue: map[string][]*order{}}
 	s.cond = sync.NewCond(&s.mu)
 	for range spawnerCount {
 		s.wg.Add(1)
@@ -139,6 +147,7 @@ func (s *spawners) close() {
 	s.mu.Unlock()
 	s.wg.Wait()
 	s.null.Close() //nolint:errcheck // /dev/null
+	s.void.Close() //nolint:errcheck // /dev/null
 }
 
 // work forks on a thread of its own with an empty signal mask, which children inherit; the thread ends with it.
@@ -156,20 +165,26 @@ func (s *spawners) work() {
 // start forks and executes one child. It has descriptors 0 to 4 and no other.
 func (s *spawners) start(o *order) *started {
 	r := &started{order: o, pidfd: -1}
-	null := s.null.Fd()
-	files := [5]uintptr{null, null, null, null, null}
+	null, void := s.null.Fd(), s.void.Fd()
+	files := [5]uintptr{null, null, null, void, void}
+	if o.input != nil {
+		files[0] = o.input.Fd()
+	}
 	if o.output != nil {
 		files[1], files[2] = o.output.Fd(), o.output.Fd()
 	}
 	write := -1
-	if o.sock != nil {
+	if o.sock != nil || o.await {
 		var p [2]int
 		if r.err = unix.Pipe2(p[:], unix.O_CLOEXEC); r.err != nil {
 			return r
 		}
 		unix.SetNonblock(p[0], true) //nolint:errcheck // a fresh pipe
 		r.status, write = os.NewFile(uintptr(p[0]), "status"), p[1]
-		files[3], files[4] = uintptr(write), uintptr(o.sock.fd)
+		files[3] = uintptr(write)
+	}
+	if o.sock != nil {
+		files[4] = uintptr(o.sock.fd)
 		if o.clear {
 			unix.SetNonblock(o.sock.fd, false) //nolint:errcheck // our own socket
 		}

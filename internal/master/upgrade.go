@@ -65,6 +65,7 @@ func (m *Master) Upgrades(ctx context.Context) (done, failed uint64, why string,
 
 var (
 	errNoSuccessor = errors.New("this master cannot be replaced while it runs")
+	errStarting    = errors.New("the master is still starting")
 	errUpgrading   = errors.New("an upgrade is under way")
 )
 
@@ -81,6 +82,9 @@ func (m *Master) askUpgrade(ctx context.Context, binary string, answer chan<- er
 	switch {
 	case m.conf.Successor == nil:
 		m.refuse(u, errNoSuccessor)
+		return
+	case !m.roster.Working():
+		m.refuse(u, errStarting)
 		return
 	case m.upgrading:
 		m.refuse(u, errUpgrading)

@@ -124,7 +124,6 @@ func (s *State) fail(code int, text string) {
 		return
 	}
 	s.failure = Failure{code, text}
-	s.log(LevelCrit, text)
 	s.shutDown()
 }
 
