@@ -18,7 +18,7 @@ import (
 // kid is a child process, from the order to start it to roster's OpForget.
 type kid struct {
 	order *order
-	kind  string // SERVICE, DAEMON, EVENT
+	kind  string
 	name  string
 	inst  roster.InstID
 	pid   int
@@ -27,6 +27,15 @@ type kid struct {
 	word  *os.File // nil: no readiness pipe
 	begun time.Time
 }
+
+// Kinds of children, in the words of Cyrus's log.
+const (
+	kindStart   = "START"
+	kindService = "SERVICE"
+	kindDaemon  = "DAEMON"
+	kindEvent   = "EVENT"
+	kindStray   = "ZOMBIE" // left behind by a child
+)
 
 // spawned is called by a spawner.
 func (m *Master) spawned(r *started) {
@@ -72,6 +81,10 @@ func (m *Master) lifeEvent(e lifeEvent) {
 		m.hear(k.ch)
 	}
 	m.log.Debug("about to exec "+r.order.path, "name", k.name, "pid", k.pid)
+	if k.kind != kindService {
+		name, _, _ := strings.Cut(k.name, "/")
+		m.procs.begins(r.pid, name)
+	}
 	m.step(roster.Event{Kind: roster.Spawned, Child: e.child, PID: r.pid})
 }
 
@@ -94,6 +107,7 @@ func (m *Master) reap(id roster.ChildID, k *kid) {
 	unix.Close(k.pidfd) //nolint:errcheck // epoll forgets it with this
 	k.pidfd = -1
 	m.counts.Exits++
+	m.procs.ends(k.pid)
 	m.logExit(k.kind, k.name, k.order.argv[0], k.pid, k.begun, status)
 	m.step(roster.Event{Kind: roster.Exited, Child: id, Status: status})
 }
@@ -120,9 +134,9 @@ func (m *Master) start(a roster.Action) {
 	o := &order{child: a.Child, await: a.Await, cred: m.conf.Credential, input: m.conf.Input, output: m.conf.Output}
 	k := &kid{order: o, pidfd: -1, inst: a.Inst}
 	if i := m.insts[a.Inst]; i != nil {
-		k.kind, k.name, o.lane = "SERVICE", i.name, i.name
+		k.kind, k.name, o.lane = kindService, i.name, i.name
 		if i.svc.Daemon {
-			k.kind = "DAEMON"
+			k.kind = kindDaemon
 		}
 		o.path, o.argv = path(i.svc.Path, i.svc.Argv), i.svc.Argv
 		o.env, o.maxFDs = serviceEnv(i.svc, i.id, m.conf.HungDir), i.svc.MaxFDs
@@ -134,7 +148,7 @@ func (m *Master) start(a roster.Action) {
 		}
 		i.kids++
 	} else if e := m.jobs[a.Text]; e != nil {
-		k.kind, k.name, o.lane = "EVENT", e.Name, "event "+e.Name
+		k.kind, k.name, o.lane = kindEvent, e.Name, "event "+e.Name
 		o.path, o.argv, o.env = path(e.Path, e.Argv), e.Argv, append(environ(), e.Env...)
 	} else {
 		o.path, o.argv = "/", []string{"/"} // cannot be: fails to start, which roster handles

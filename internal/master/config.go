@@ -72,6 +72,9 @@ type Config struct {
 	Measure         time.Duration       // between two looks at the memory of workers; default 10 s
 	Input           *os.File            // standard input of the children; nil = /dev/null
 	Output          *os.File            // standard output and error of the children; nil = /dev/null
+	ProcDir         string              // where each process has a file that says what it does; empty = nowhere
+	ReportFile      string              // the metrics of Cyrus's master, for a collector; empty = none
+	ReportEvery     time.Duration       // default 10 s
 	WaitLimit       time.Duration       // for each daemon with Wait to say that it is ready; default 60 s
 	Log             *slog.Logger        // nil = nothing is logged
 

@@ -20,7 +20,9 @@ import (
 func lifelike(mode string) int {
 	name := os.Getenv("CYRUS_SERVICE")
 	c := make(chan os.Signal, 1)
-	signal.Notify(c, syscall.SIGTERM, syscall.SIGHUP)
+	if mode != "noted" { // which has its own
+		signal.Notify(c, syscall.SIGTERM, syscall.SIGHUP)
+	}
 	switch mode {
 	case "herald": // says a word on descriptor 3 and stays
 		flags, _ := unix.FcntlInt(3, unix.F_GETFL, 0)

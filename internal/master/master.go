@@ -43,6 +43,7 @@ type Master struct {
 	upgrading bool
 	why       string           // the last upgrade that failed did so
 	signalled []chan os.Signal // the process's own
+	procs     *procFiles
 	counts    Counters
 	examines  chan struct{} // a token for each worker that is being examined
 }
@@ -95,6 +96,7 @@ func (m *Master) Run(ctx context.Context) error {
 	}
 	m.logq = newLogQueue(m.conf.Log.Handler(), 1024)
 	m.log = slog.New(m.logq)
+	m.procs = newProcFiles(m.conf.ProcDir, m.log)
 	defer m.endLog()
 	quit := make(chan struct{})
 	m.signals(quit)
@@ -117,6 +119,10 @@ func (m *Master) Run(ctx context.Context) error {
 		return err
 	}
 	m.helpers.Go(func() { m.measure(ctx) })
+	m.helpers.Go(func() { m.procs.run(quit) })
+	if m.conf.ReportFile != "" {
+		m.helpers.Go(func() { m.report(ctx, newReporter(m.conf.ReportFile, m.conf.ReportEvery)) })
+	}
 	m.helpers.Add(1)
 	go func() {
 		defer m.helpers.Done()

@@ -63,7 +63,7 @@ func (m *Master) runOne(ctx context.Context, e *Event) (syscall.WaitStatus, erro
 	}
 	var status syscall.WaitStatus
 	_, err = syscall.Wait4(r.pid, &status, 0, nil)
-	m.logExit("START", e.Name, e.Argv[0], r.pid, begun, status)
+	m.logExit(kindStart, e.Name, e.Argv[0], r.pid, begun, status)
 	if !stop.IsZero() {
 		return status, errors.New("told to end during the start")
 	}

@@ -64,6 +64,7 @@ type InstSnapshot struct {
 	Pauses       int
 	ForkFails    int
 	FailTotal    int
+	ReadyFails   int
 	Complained   []time.Duration // by kind of complaint
 	Kept         []int           // by kind of complaint
 	Checkup      Checkup
@@ -139,7 +140,7 @@ func (i *inst) export() InstSnapshot {
 		Armed: i.armed, Probing: i.probing, ProbeAt: i.probeAt, Pending: i.pending, PendingSince: i.pendingSince,
 		LookedAt: i.lookedAt, LastProgress: i.lastProgress, StuckForks: i.stuckForks, Rate: i.rate.value, RateAt: i.rate.at,
 		NotBefore: i.notBefore, WakeAt: i.wakeAt, Fails: i.fails, LastFail: i.lastFail, Pauses: i.pauses,
-		ForkFails: i.forkFails, FailTotal: i.failTotal, Complained: append([]time.Duration(nil), i.complained[:]...),
+		ForkFails: i.forkFails, FailTotal: i.failTotal, ReadyFails: i.readyFails, Complained: append([]time.Duration(nil), i.complained[:]...),
 		Kept: append([]int(nil), i.kept[:]...), Checkup: i.checkup, Place: i.place, Declared: i.declared, Recycle: i.recycle,
 		RecycleAt: i.recycleAt}
 	for _, c := range i.kids {
@@ -210,7 +211,7 @@ func (s *State) importInst(v *InstSnapshot) error {
 		armed: v.Armed, probing: v.Probing, probeAt: v.ProbeAt, pending: v.Pending, pendingSince: v.PendingSince,
 		lookedAt: v.LookedAt, lastProgress: v.LastProgress, stuckForks: v.StuckForks,
 		rate: rate{value: v.Rate, at: v.RateAt}, notBefore: v.NotBefore, wakeAt: v.WakeAt, fails: v.Fails,
-		lastFail: v.LastFail, pauses: v.Pauses, forkFails: v.ForkFails, failTotal: v.FailTotal, checkup: v.Checkup,
+		lastFail: v.LastFail, pauses: v.Pauses, forkFails: v.ForkFails, failTotal: v.FailTotal, readyFails: v.ReadyFails, checkup: v.Checkup,
 		place: v.Place, declared: v.Declared, recycle: v.Recycle, recycleAt: v.RecycleAt}
 	copy(i.complained[:], v.Complained)
 	copy(i.kept[:], v.Kept)

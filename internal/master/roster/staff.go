@@ -31,14 +31,15 @@ type inst struct {
 	stuckForks   int           // since lastProgress
 
 	// what keeps forks back
-	rate      rate
-	notBefore time.Duration
-	wakeAt    time.Duration // look again; 0 = never
-	fails     int
-	lastFail  time.Duration
-	pauses    int
-	forkFails int
-	failTotal int
+	rate       rate
+	notBefore  time.Duration
+	wakeAt     time.Duration // look again; 0 = never
+	fails      int
+	lastFail   time.Duration
+	pauses     int
+	forkFails  int
+	failTotal  int
+	readyFails int // of failTotal: before they served anybody, or between two clients
 
 	checkup   Checkup
 	place     int           // in the configuration
@@ -250,6 +251,7 @@ func (s *State) autopsy(c *child) {
 	if !clean {
 		i.failTotal++
 		if !c.busy {
+			i.readyFails++
 			s.log(slog.LevelWarn, fmt.Sprintf("service %s pid %d in READY state: terminated abnormally", i.Name, c.pid))
 		}
 	}

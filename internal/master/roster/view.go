@@ -10,6 +10,7 @@ type InstView struct {
 	Ready, Busy, Draining  int
 	Starting, Forks, Conns int
 	Fails                  int // ends that were failures, ever
+	ReadyFails             int // of them, those while READY
 	Hung                   int // workers that were replaced because they gave no sign of life, ever
 	Pending                int // clients that waited at the last look
 	ForkRate               float64
@@ -44,7 +45,7 @@ type JobView struct {
 func (s *State) View() (insts []InstView, jobs []JobView) {
 	for _, i := range s.order {
 		v := InstView{ID: i.id, Service: i.Service, Removed: i.removed, Ready: i.count[Ready], Busy: i.count[Busy],
-			Draining: i.count[Draining], Starting: i.starting, Forks: i.forks, Conns: i.conns, Fails: i.failTotal,
+			Draining: i.count[Draining], Starting: i.starting, Forks: i.forks, Conns: i.conns, Fails: i.failTotal, ReadyFails: i.readyFails,
 			Hung:    i.checkup.Hung,
 			Pending: i.pending, PausedFor: max(i.notBefore-s.now, 0)}
 		r := i.rate
