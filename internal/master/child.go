@@ -108,6 +108,7 @@ func (m *Master) reap(id roster.ChildID, k *kid) {
 	k.pidfd = -1
 	m.counts.Exits++
 	m.procs.ends(k.pid)
+	m.family.buried(k.pid, id)
 	m.logExit(k.kind, k.name, k.order.argv[0], k.pid, k.begun, status)
 	m.step(roster.Event{Kind: roster.Exited, Child: id, Status: status})
 }
@@ -131,7 +132,8 @@ func (m *Master) forget(id roster.ChildID) {
 
 // start orders a child for an instance or a job.
 func (m *Master) start(a roster.Action) {
-	o := &order{child: a.Child, await: a.Await, cred: m.conf.Credential, input: m.conf.Input, output: m.conf.Output}
+	o := &order{child: a.Child, await: a.Await, cred: m.conf.Credential, input: m.conf.Input, output: m.conf.Output,
+		errors: m.conf.Errors}
 	k := &kid{order: o, pidfd: -1, inst: a.Inst}
 	if i := m.insts[a.Inst]; i != nil {
 		k.kind, k.name, o.lane = kindService, i.name, i.name

@@ -68,10 +68,14 @@ type Config struct {
 	Stuck           time.Duration       // a client may wait so long though a worker is READY; default 1 s
 	Stall           time.Duration       // a longer round of the loop is logged; default 250 ms
 	Credential      *syscall.Credential // of the children, but those of Start; nil = the master's
+	User            *syscall.Credential // who the master becomes when it listens, before it starts anything; nil = nobody else
+	Dirs            []string            // the first of them that can be entered, as User, is the working directory from then on
+	Subreaper       bool                // all children of this process are the master's, and so are those that they leave behind
 	HungDir         string              // where it is saved what workers were doing that hang; empty = nowhere
 	Measure         time.Duration       // between two looks at the memory of workers; default 10 s
 	Input           *os.File            // standard input of the children; nil = /dev/null
-	Output          *os.File            // standard output and error of the children; nil = /dev/null
+	Output          *os.File            // standard output of the children; nil = /dev/null
+	Errors          *os.File            // standard error of the children; nil = Output
 	ProcDir         string              // where each process has a file that says what it does; empty = nowhere
 	ReportFile      string              // the metrics of Cyrus's master, for a collector; empty = none
 	ReportEvery     time.Duration       // default 10 s

@@ -129,6 +129,9 @@ func (m *Master) holdChildren(d *document) error {
 			i.kids++
 		}
 		m.kids[h.ID] = k
+		if !h.Ended {
+			m.family.enter(h.PID, h.ID)
+		}
 	}
 	return nil
 }

@@ -209,6 +209,10 @@ func (m *Master) perform() {
 			m.in.put(func() { m.in.probe.Put(id) })
 		case roster.OpExamine:
 			m.examine(a)
+		case roster.OpAdopt:
+			m.takeIn(a)
+		case roster.OpSweep:
+			m.sweep()
 		case roster.OpReady:
 			m.ready()
 		case roster.OpRelease:

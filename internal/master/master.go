@@ -44,6 +44,7 @@ type Master struct {
 	why       string           // the last upgrade that failed did so
 	signalled []chan os.Signal // the process's own
 	procs     *procFiles
+	family    *family
 	counts    Counters
 	examines  chan struct{} // a token for each worker that is being examined
 }
@@ -69,7 +70,7 @@ func New(c Config) (*Master, error) {
 	if err := c.check(); err != nil {
 		return nil, &Error{ExitConfig, err}
 	}
-	return &Master{conf: c, in: newInbox(), done: make(chan struct{}), roster: roster.New(), clock: c.From.watch(c.Stall),
+	return &Master{conf: c, in: newInbox(), done: make(chan struct{}), roster: roster.New(), clock: c.From.watch(c.Stall), family: newFamily(),
 		insts: map[roster.InstID]*instance{}, socks: map[string]*socket{}, failed: map[string]bool{},
 		kids: map[roster.ChildID]*kid{}, jobs: map[string]*Event{}, reloads: reloadBurst,
 		examines: make(chan struct{}, examinesMax)}, nil
@@ -104,6 +105,11 @@ func (m *Master) Run(ctx context.Context) error {
 	defer m.helpers.Wait()
 	defer close(quit)
 	defer cancel()
+	if m.conf.Subreaper {
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			return &Error{ExitOS, os.NewSyscallError("prctl", err)}
+		}
+	}
 	if m.conf.From == nil {
 		if err := m.runStart(ctx); err != nil {
 			return err
@@ -120,6 +126,9 @@ func (m *Master) Run(ctx context.Context) error {
 	}
 	m.helpers.Go(func() { m.measure(ctx) })
 	m.helpers.Go(func() { m.procs.run(quit) })
+	if m.conf.Subreaper {
+		m.helpers.Go(func() { m.search(quit) })
+	}
 	if m.conf.ReportFile != "" {
 		m.helpers.Go(func() { m.report(ctx, newReporter(m.conf.ReportFile, m.conf.ReportEvery)) })
 	}
@@ -144,7 +153,7 @@ func (m *Master) tools() (err error) {
 	if m.watch, err = newWatcher(m.in); err != nil {
 		return &Error{ExitOS, err}
 	}
-	if m.spawn, err = newSpawners(m.spawned); err != nil {
+	if m.spawn, err = newSpawners(m.spawned, m.family); err != nil {
 		m.watch.close()
 		return &Error{ExitOS, err}
 	}
@@ -157,11 +166,19 @@ func (m *Master) begin(ctx context.Context) error {
 		if err := m.resume(h); err != nil {
 			return &Error{ExitOS, h.Back(err)}
 		}
+		if os.Geteuid() != 0 {
+			if err := keepBind(); err != nil {
+				m.log.Error("children may bind low ports", "err", err)
+			}
+		}
 		m.helpers.Go(m.open)
 		return nil
 	}
 	p, err := m.firstPlan(ctx)
 	if err != nil {
+		return err
+	}
+	if err := m.settle(); err != nil {
 		return err
 	}
 	m.reconfigure(p)

@@ -105,7 +105,8 @@ func (m *Master) listen(p *plan, start bool) error {
 func (m *Master) reconfigure(p *plan) {
 	m.conf.Services, m.conf.Events = p.conf.Services, p.conf.Events
 	m.conf.Grace, m.conf.Stuck = p.conf.Grace, p.conf.Stuck
-	cc := &roster.Config{Grace: p.conf.Grace, Stuck: p.conf.Stuck, WaitLimit: m.conf.WaitLimit, Hold: true}
+	cc := &roster.Config{Grace: p.conf.Grace, Stuck: p.conf.Stuck, WaitLimit: m.conf.WaitLimit, Hold: true,
+		Sweep: m.conf.Subreaper}
 	made := map[string]*instance{}
 	ids := map[string]int{}
 	for k := range p.specs {

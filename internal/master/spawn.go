@@ -30,6 +30,7 @@ type order struct {
 	await  bool    // a pipe on descriptor 3 to say "ok" on
 	input  *os.File
 	output *os.File
+	errors *os.File // nil = output
 }
 
 // started is what became of an order.
@@ -45,6 +46,7 @@ type started struct {
 // service that forks much does not delay another's single worker by more than one fork each.
 type spawners struct {
 	done func(*started)
+	home *family
 	wg   sync.WaitGroup
 	null *os.File // for descriptors 0 to 2
 	void *os.File // for descriptors 3 and 4: a daemon that writes there again must get an error, as from Cyrus's master
@@ -61,7 +63,7 @@ type spawners struct {
 // spawnerCount is how many forks are under way at once: enough that one slow exec does not hold up all.
 const spawnerCount = 3
 
-func newSpawners(done func(*started)) (*spawners, error) {
+func newSpawners(done func(*started), home *family) (*spawners, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
@@ -71,7 +73,7 @@ func newSpawners(done func(*started)) (*spawners, error) {
 		null.Close() //nolint:errcheck // /dev/null
 		return nil, err
 	}
-	s := &spawners{done: done, null: null, void: void, queue: map[string][]*order{}}
+	s := &spawners{done: done, home: home, null: null, void: void, queue: map[string][]*order{}}
 	s.cond = sync.NewCond(&s.mu)
 	for range spawnerCount {
 		s.wg.Add(1)
@@ -173,6 +175,9 @@ func (s *spawners) start(o *order) *started {
 	if o.output != nil {
 		files[1], files[2] = o.output.Fd(), o.output.Fd()
 	}
+	if o.errors != nil {
+		files[2] = o.errors.Fd()
+	}
 	write := -1
 	if o.sock != nil || o.await {
 		var p [2]int
@@ -189,8 +194,10 @@ func (s *spawners) start(o *order) *started {
 			unix.SetNonblock(o.sock.fd, false) //nolint:errcheck // our own socket
 		}
 	}
+	fork := s.home.takeOff()
 	r.pid, r.err = syscall.ForkExec(o.path, o.argv, &syscall.ProcAttr{Env: o.env, Files: files[:],
 		Sys: &syscall.SysProcAttr{PidFD: &r.pidfd, Credential: o.cred}})
+	s.home.land(fork, r.pid, o.child)
 	if write >= 0 {
 		unix.Close(write) //nolint:errcheck // the child has it
 	}

@@ -28,7 +28,7 @@ func (m *Master) runStart(ctx context.Context) error {
 
 // runOne waits for one command; if the master is told to end meanwhile, the command is.
 func (m *Master) runOne(ctx context.Context, e *Event) (syscall.WaitStatus, error) {
-	s, err := newSpawners(func(*started) {})
+	s, err := newSpawners(func(*started) {}, m.family)
 	if err != nil {
 		return 0, err
 	}
@@ -37,7 +37,8 @@ func (m *Master) runOne(ctx context.Context, e *Event) (syscall.WaitStatus, erro
 	s.done = func(r *started) { got <- r }
 	begun := time.Now()
 	s.put(&order{lane: "start", path: path(e.Path, e.Argv), argv: e.Argv, env: append(environ(), e.Env...),
-		output: m.conf.Output})
+		output: m.conf.Output,
+		errors: m.conf.Errors})
 	r := <-got
 	if r.err != nil {
 		return 0, r.err
@@ -63,6 +64,7 @@ func (m *Master) runOne(ctx context.Context, e *Event) (syscall.WaitStatus, erro
 	}
 	var status syscall.WaitStatus
 	_, err = syscall.Wait4(r.pid, &status, 0, nil)
+	m.family.buried(r.pid, 0)
 	m.logExit(kindStart, e.Name, e.Argv[0], r.pid, begun, status)
 	if !stop.IsZero() {
 		return status, errors.New("told to end during the start")

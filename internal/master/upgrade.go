@@ -100,6 +100,7 @@ func (m *Master) askUpgrade(ctx context.Context, binary string, answer chan<- er
 		return
 	}
 	m.upgrading = true
+	m.family.visit(1) // the successor that is asked
 	m.log.Info("upgrading", "binary", u.to.Binary)
 	m.helpers.Add(1)
 	go func() {
@@ -152,6 +153,7 @@ func (m *Master) takeUpgrade() {
 	}
 	m.spawn.release()
 	m.upgrading = false
+	m.family.visit(-1)
 	m.refuse(u, u.err)
 }
 
@@ -271,6 +273,7 @@ func (m *Master) execute(to *Successor, document int, descriptors []int) error {
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil { // syscall.Exec lowers it
 		defer restoreLimit(&limit)
 	}
+	defer bequeath()()
 	env := append(os.Environ(), envHandover+"="+strconv.Itoa(document)+":"+strconv.Itoa(os.Getpid()))
 	return fmt.Errorf("%s cannot be executed: %w", to.Binary, m.conf.execve(to.Binary, to.Args, env))
 }
