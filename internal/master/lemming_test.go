@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(masterEnv); dir != "" {
 		os.Exit(masterLemming(dir))
 	}
+	if os.Getenv(aloneEnv) != "" {
+		os.Exit(aloneMaster())
+	}
 	goleak.VerifyTestMain(m)
 }
 

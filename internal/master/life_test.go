@@ -37,6 +37,9 @@ func lifelike(mode string) int {
 		<-c
 		note("%s ends", name)
 		return 75
+	case "stay": // and say nothing
+		<-c
+		return 75
 	case "noted":
 		note("%s starts", name)
 		code := worker(10)

@@ -1,0 +1,5 @@
+//go:build !cgo
+
+package master
+
+const cgo = false
