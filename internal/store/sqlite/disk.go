@@ -28,6 +28,7 @@ type disk struct {
 	renewed        bool // the index is not believed: it may be from before the last boot
 
 	maps    []unsafe.Pointer // the parts of the index, in order
+	ready   bool             // the first part is at hand for writing
 	empty   bool             // the log had no octet when it was opened: its name may not be durable
 	unused  bool             // the log is as it was made with the account: it never had a frame
 	pending *[]byte          // what was written to the log but not to its file, from start on; nil: nothing
@@ -41,6 +42,7 @@ const (
 	sharedFirst = 0x40000000 + 2
 	sharedSize  = 510
 	indexLocks  = 120 // of 8 octets
+	writeLock   = 0   // the first of them
 	indexInUse  = 128 // read lock: somebody uses the index
 	indexPart   = 32 << 10
 
@@ -207,7 +209,7 @@ func (d *disk) closeIndex() {
 	for _, p := range d.maps {
 		d.vfs.windows.close(p)
 	}
-	d.maps = nil
+	d.maps, d.ready = nil, false
 	if d.index >= 0 {
 		_, _ = lockFile(d.index, unix.F_UNLCK, indexLocks, indexInUse+1-indexLocks) // fails only for a wrong descriptor
 		_ = unix.Close(d.index)                                                     // nothing was written to it

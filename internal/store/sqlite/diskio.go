@@ -172,8 +172,21 @@ func shmLock(_ *libc.TLS, file uintptr, first, n, flags int32) int32 {
 	if rc := d.flush(); rc != lib.SQLITE_OK {
 		return rc
 	}
+	if kind == unix.F_WRLCK && first == writeLock {
+		d.populate()
+	}
 	ok, err := lockFile(d.index, kind, indexLocks+int64(first), int64(n))
 	return lockCode(ok, err)
+}
+
+// populate has the first part of the index at hand for writing: most pages of it are about to be written, and one call
+// costs less than a fault for each.
+func (d *disk) populate() {
+	if d.ready || len(d.maps) == 0 {
+		return
+	}
+	d.ready = true
+	_ = unix.Madvise(unsafe.Slice((*byte)(d.maps[0]), indexPart), unix.MADV_POPULATE_WRITE) // else they are met one by one
 }
 
 // shmBarrier is xShmBarrier. Each access of the index by Go's atomics, as in a lock, orders the memory.
