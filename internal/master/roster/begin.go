@@ -64,7 +64,9 @@ func (s *State) nextWaiter() {
 		if i.declared {
 			continue
 		}
-		s.readyBy = s.now + s.conf.WaitLimit
+		if s.cheat != NoLimit {
+			s.readyBy = s.now + s.conf.WaitLimit
+		}
 		c := s.newChild(i, nil)
 		c.awaited = true
 		s.act(Action{Op: OpSpawn, Inst: i.id, Child: c.id, Await: true})

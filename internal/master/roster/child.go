@@ -62,7 +62,7 @@ func (s *State) setClass(c *child, to Class) {
 		return
 	}
 	if i := c.inst; i != nil {
-		if !s.cheat.LeakCounter || to != gone {
+		if s.cheat != LeakCounter || to != gone {
 			i.count[c.class]--
 		}
 		i.count[to]++
@@ -99,7 +99,9 @@ func (s *State) remove(c *child) {
 		i.count[gone]--
 		last := len(i.kids) - 1
 		i.kids[c.at] = i.kids[last]
-		i.kids[c.at].at = c.at
+		if s.cheat != Misfile {
+			i.kids[c.at].at = c.at
+		}
 		i.kids[last] = nil
 		i.kids = i.kids[:last]
 		s.forgetInst(i)
@@ -153,7 +155,7 @@ func (s *State) spawnFailed(c *child, why string) {
 // exited: the kernel says so. From now on the child counts as nothing; what its end means is decided when its last
 // messages have been read, for a worker that crashed while it served may have said so just before.
 func (s *State) exited(c *child, status syscall.WaitStatus) {
-	if c.exited || c.pid == 0 || s.cheat.ForgetReap {
+	if c.exited || c.pid == 0 {
 		return
 	}
 	c.exited, c.status, c.exitedAt = true, status, s.now
@@ -189,7 +191,7 @@ func (s *State) bury(c *child) {
 // said takes n equal messages in a row. The table is in service.Message; a sign of life states the whole truth, and so
 // mends what a lost message left wrong.
 func (s *State) said(c *child, code int32, n int) {
-	if n <= 0 || c.inst == nil || s.cheat.SkipMessages {
+	if n <= 0 || c.inst == nil {
 		return
 	}
 	c.heard = s.now

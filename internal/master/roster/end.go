@@ -66,6 +66,9 @@ func (s *State) others() int {
 func (s *State) stopDue() {
 	switch {
 	case s.now >= s.giveUpAt && len(s.children) > 0:
+		if s.lastTurn = true; !s.killed { // whose turn never came, or the clock jumped
+			s.kill()
+		}
 		s.log(slog.LevelError, fmt.Sprintf("giving up on %d processes that SIGKILL did not end", len(s.children)))
 		s.finish()
 		return

@@ -39,7 +39,7 @@ type Checkup struct {
 // hangs then would stay for ever.
 func (s *State) look(i *inst) {
 	i.checkup.LookAt = 0
-	if i.Silence <= 0 || len(i.kids) == 0 || s.cheat.NoLife {
+	if i.Silence <= 0 || len(i.kids) == 0 || s.cheat == NoLife {
 		return
 	}
 	i.checkup.LookAt = s.now + max(i.Silence/lifeLooks, 1)
@@ -58,7 +58,7 @@ func (s *State) look(i *inst) {
 
 // watch has the workers of an instance looked at from now on.
 func (s *State) watch(i *inst) {
-	if i.checkup.LookAt == 0 && i.Silence > 0 && len(i.kids) > 0 && !s.cheat.NoLife {
+	if i.checkup.LookAt == 0 && i.Silence > 0 && len(i.kids) > 0 && s.cheat != NoLife {
 		i.checkup.LookAt = s.now + max(i.Silence/lifeLooks, 1)
 	}
 }
@@ -102,7 +102,7 @@ func (s *State) hang(c *child) {
 // alive takes a sign of life. One that was given up on drains, for it has been told to or will be.
 func (s *State) alive(c *child) {
 	c.health.Heard, c.life = true, s.now
-	if c.health.Hung && !c.health.Hupped {
+	if c.health.Hung && !c.health.Hupped && !c.exited { // its last word may come after its end
 		s.hup(c)
 	}
 }

@@ -213,3 +213,13 @@ func TestMemoryIsNoMatter(t *testing.T) {
 	w.has(id, 1<<40)
 	w.signalled(id)
 }
+
+// The last sign of life of one that was given up may be read after its end: its process is no longer there to be told.
+func TestLastWordOfHungWorker(t *testing.T) {
+	w := newWorld(t, watched(1, 2))
+	bad := w.spawned()[0]
+	w.looks(hungAt)
+	w.step(Event{Kind: Exited, Child: bad, Status: 9})
+	w.say(bad, service.Life(1, false))
+	w.signalled(bad)
+}

@@ -89,6 +89,9 @@ func (s *State) byPeriod(j *job) {
 		s.log(slog.LevelWarn, fmt.Sprintf("periodic event behind schedule: %s: %d runs are left out", j.Name, missed))
 	}
 	j.due += j.Period * (1 + missed)
+	if s.cheat == LoseJob {
+		j.due = 0
+	}
 }
 
 // byWall runs a job once for all the times that have passed since it was last looked at. The minute of the start
@@ -147,15 +150,15 @@ func (s *State) checkJob(j *job) error {
 	scheduled := j.Times != nil || j.Period > 0
 	switch {
 	case j.running != nil && (s.children[j.running.id] != j.running || j.running.job != j):
-		return fmt.Errorf("its run is filed wrongly")
+		return fault(Filed, "event %s: its run is filed wrongly", j.Name)
 	case j.removed && j.due != 0:
-		return fmt.Errorf("it is removed and has a time")
+		return fault(Scheduled, "event %s is removed and has a time", j.Name)
 	case !j.removed && scheduled != (j.due != 0):
-		return fmt.Errorf("scheduled is %v, and it is due at %v", scheduled, j.due)
+		return fault(Scheduled, "event %s: scheduled is %v, and it is due at %v", j.Name, scheduled, j.due)
 	case j.Times != nil && !s.stopping && j.due > s.now+lookAtClock:
-		return fmt.Errorf("nobody looks at the wall clock for more than %v", lookAtClock)
+		return fault(Scheduled, "event %s: nobody looks at the wall clock for more than %v", j.Name, lookAtClock)
 	case !j.next.IsZero() && !j.next.After(j.seen):
-		return fmt.Errorf("its time %v is not after %v", j.next, j.seen)
+		return fault(Scheduled, "event %s: its time %v is not after %v", j.Name, j.next, j.seen)
 	}
 	return nil
 }

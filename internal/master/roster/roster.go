@@ -274,7 +274,9 @@ func (s *State) due(wall time.Time) {
 			s.unheeded(i)
 		}
 		if i.wakeAt != 0 && s.now >= i.wakeAt {
-			i.wakeAt = 0
+			if s.cheat != Spin {
+				i.wakeAt = 0
+			}
 			s.staff(i, 0)
 		}
 		if i.probeAt != 0 && s.now >= i.probeAt {

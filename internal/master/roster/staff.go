@@ -110,10 +110,11 @@ func (s *State) staff(i *inst, demand int) {
 	if s.stopping || i.removed || s.phase != working || s.held(i) {
 		return
 	}
-	room := func() bool { return (i.room() || s.cheat.NoBound && demand > 1) && i.starting < startingMax }
-	for (i.count[Ready] < i.Prefork || demand > 0) && room() {
+	for (i.count[Ready] < i.Prefork || demand > 0) && i.room() && i.starting < startingMax {
 		if at := s.earliest(i); at > s.now {
-			i.wakeAt = at
+			if s.cheat != LoseWake {
+				i.wakeAt = at
+			}
 			break
 		}
 		c := s.newChild(i, nil)
@@ -128,7 +129,7 @@ func (s *State) staff(i *inst, demand int) {
 // somebody does. Each look costs the loop a bounded share of its time, however many clients come.
 func (s *State) attend(i *inst) {
 	switch {
-	case i.Daemon || i.armed || i.probing || s.cheat.NoLook && i.pending > 0:
+	case i.Daemon || i.armed || i.probing || s.cheat == NoLook && i.pending > 0:
 	case i.pending == 0:
 		i.armed = true
 		s.act(Action{Op: OpArm, Inst: i.id})

@@ -1,72 +1,68 @@
 package sim
 
 import (
+	"flag"
 	"os"
-	"strconv"
+	"runtime"
 	"testing"
 	"time"
-
-	"github.com/constance-mail/constance/internal/master/roster"
 )
 
-// steps is how many a run makes in all; MASTER_SIM_STEPS changes it, MASTER_SIM_SEED the first seed.
-func setting(t testing.TB, name string, otherwise int) int {
-	t.Helper()
-	v := os.Getenv(name)
-	if v == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(v)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
+// go test ./internal/master/sim -run Long -steps 1e9 -timeout 0
+var (
+	steps = flag.Float64("steps", 0, "steps that TestLong makes in all; 0 = as the environment wants")
+	seed  = flag.Uint64("seed", 1, "first seed of TestLong")
+)
 
-const perSeed = 5000
+// inCI is how many steps are made where everything has to be tested, and quick how many elsewhere.
+const (
+	inCI  = 12e6
+	quick = 1e6
+)
 
-func TestHistories(t *testing.T) {
-	steps, seed := setting(t, "MASTER_SIM_STEPS", 300_000), setting(t, "MASTER_SIM_SEED", 1)
+// Random histories break no invariant.
+func TestLong(t *testing.T) {
+	n := int64(*steps)
+	switch {
+	case n > 0:
+	case testing.Short():
+		n = quick / 10
+	case os.Getenv("CONSTANCE_REQUIRE_PEERS") == "1":
+		n = inCI
+	default:
+		n = quick
+	}
 	begun := time.Now()
-	for n := 0; n < steps; n += perSeed {
-		if err := New(uint64(seed), roster.Cheat{}).Run(perSeed); err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
-		}
-		seed++
+	made, histories, failure := Explore(*seed, n, runtime.GOMAXPROCS(0), Mistake{})
+	if failure != nil {
+		t.Fatal(failure)
 	}
-	t.Logf("%d steps in %v", steps, time.Since(begun))
-}
-
-// Each mistake of the past is found by some history.
-func TestMutations(t *testing.T) {
-	for name, cheat := range map[string]roster.Cheat{
-		"messages are skipped after an interruption": {SkipMessages: true},
-		"a leaked counter":                           {LeakCounter: true},
-		"a forgotten reap":                           {ForgetReap: true},
-		"maxchild is looked at before the burst":     {NoBound: true},
-		"nobody looks at waiting clients again":      {NoLook: true},
-		"nobody misses a sign of life":               {NoLife: true},
-	} {
-		var err error
-		for seed := uint64(1); seed < 20 && err == nil; seed++ {
-			err = New(seed, cheat).Run(perSeed)
-		}
-		if err == nil {
-			t.Errorf("%s: no invariant finds it", name)
-		}
-		t.Logf("%s: %v", name, err)
-	}
+	t.Logf("%d steps in %d histories from seed %d on, in %v", made, histories, *seed, time.Since(begun))
 }
 
 func TestSameSeedSameHistory(t *testing.T) {
-	a, b := New(42, roster.Cheat{}), New(42, roster.Cheat{})
-	if err := a.Run(perSeed); err != nil {
+	a, b := New(42, Mistake{}), New(42, Mistake{})
+	n, err := a.Run()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Run(perSeed); err != nil {
+	m, err := b.Run()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if a.now != b.now || a.names != b.names || a.rnd.Uint64() != b.rnd.Uint64() {
-		t.Error("they differ")
+	if n != m || a.now != b.now || a.high != b.high || a.names != b.names || a.loop.round != b.loop.round ||
+		len(a.order) != len(b.order) {
+		t.Errorf("%d and %d steps, %v and %v", n, m, a.now, b.now)
+	}
+}
+
+// The chances are those that the table states.
+func TestWeights(t *testing.T) {
+	sum := 0
+	for _, h := range happenings {
+		sum += h.weight
+	}
+	if sum != 1000 || len(chances) != 1000 {
+		t.Errorf("the weights of what can happen are %d in all", sum)
 	}
 }

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/constance-mail/constance/internal/master/roster"
 )
@@ -10,30 +9,34 @@ import (
 // upgrade replaces the state by one that went through a text, as when another program goes on in place of this one:
 // what was asked of the outside is forgotten and asked again, what has happened is still to be told.
 func (w *World) upgrade() error {
+	if w.done {
+		return nil
+	}
 	text, err := json.Marshal(w.s.Export())
 	if err != nil {
-		return err
+		return broken(Books, "what is exported cannot be written: %v", err)
 	}
 	var p roster.Snapshot
 	if err := json.Unmarshal(text, &p); err != nil {
-		return err
+		return broken(Books, "what is exported cannot be read: %v", err)
 	}
 	s, acts, err := roster.Import(&p)
 	if err != nil {
-		return fmt.Errorf("what was exported cannot be imported: %w", err)
+		return broken(Books, "what was exported cannot be imported: %v", err)
 	}
-	s.SetCheat(w.cheat)
+	s.SetCheat(w.wrong.Cheat)
 	w.s = s
-	kept := w.todo[:0]
-	for _, e := range w.todo {
-		switch e.Kind {
-		case roster.Probed, roster.Pending, roster.Go, roster.Swept:
-		default:
-			kept = append(kept, e)
+	for _, place := range []roster.Place{roster.Listen, roster.Probes} {
+		w.in.places[place].Take(w.in.places[place].Len(), nil)
+		w.in.due[place] = w.in.due[place][:0]
+	}
+	w.in.due[roster.Findings] = w.in.due[roster.Findings][:0]
+	for _, e := range w.in.places[roster.Findings].Take(1<<20, nil) {
+		if e.Kind != roster.Go && e.Kind != roster.Swept {
+			w.put(roster.Findings, e)
 		}
 	}
-	w.todo = kept
-	for _, l := range w.ls {
+	for _, l := range w.socks {
 		l.armed = false
 	}
 	return w.reconnect(acts)
@@ -48,14 +51,9 @@ func (w *World) reconnect(acts []roster.Action) error {
 			}
 			continue
 		}
-		if p := w.procs[a.Child]; p == nil || len(p.events) == 0 {
-			return fmt.Errorf("child %d is to be started again", a.Child)
+		if p := w.kids[a.Child]; p == nil || p.known {
+			return broken(MaxChild, "child %d is to be started again", a.Child)
 		}
 	}
-	for _, id := range w.lsIDs {
-		if err := w.notice(id, w.ls[id]); err != nil {
-			return err
-		}
-	}
-	return w.s.Check()
+	return w.books()
 }
