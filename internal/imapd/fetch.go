@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/constance-mail/constance/internal/imap"
@@ -125,8 +126,9 @@ func (s *session) fetch(ctx context.Context, c *imap.Fetch) error {
 	if err != nil {
 		return err
 	}
-	f := fetcher{s: s, plan: s.plan(c), buf: getBuffer(), text: getBuffer()}
+	f := fetchers.Get().(*fetcher)
 	defer f.close()
+	f.s, f.plan, f.buf, f.text = s, s.plan(c), getBuffer(), getBuffer()
 	if f.plan.modSeq {
 		s.enable(featCondStore) // RFC 7162 section 3.1
 	}
@@ -151,9 +153,17 @@ func (s *session) fetch(ctx context.Context, c *imap.Fetch) error {
 	return nil
 }
 
+// fetchers are those that are done, for what they have room for.
+var fetchers = sync.Pool{New: func() any { return new(fetcher) }}
+
 func (f *fetcher) close() {
 	putBuffer(f.buf)
 	putBuffer(f.text)
+	clear(f.rows[:cap(f.rows)]) // their pages
+	*f = fetcher{rows: f.rows[:0], ids: f.ids[:0], hole: f.hole[:0], name: f.name[:0]}
+	if cap(f.name) <= keepSize {
+		fetchers.Put(f)
+	}
 }
 
 // run answers for those of uids that are still there, and counts them.

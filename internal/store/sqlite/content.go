@@ -141,7 +141,7 @@ func (r *bodyReader) run(c *conn, ids []mail.ContentID) error {
 
 func (r *bodyReader) keep(b []byte) {
 	r.left -= int64(len(b))
-	r.out = append(r.out, &inMemory{append([]byte(nil), b...)})
+	r.out = append(r.out, &inMemory{append(getBlob(len(b)), b...)})
 }
 
 // other deals with the next content, which is not inline.
@@ -166,7 +166,12 @@ type inMemory struct{ b []byte }
 
 func (m *inMemory) Size() int64 { return int64(len(m.b)) }
 
-func (m *inMemory) Close() error { return nil }
+// Close ends the use of the octets.
+func (m *inMemory) Close() error {
+	putBlob(m.b)
+	m.b = nil
+	return nil
+}
 
 func (m *inMemory) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 || off > int64(len(m.b)) {

@@ -45,7 +45,7 @@ func (a *account) NewUpload(ctx context.Context, size int64) (mail.Upload, error
 	case size > u.limit:
 		err = u.spill()
 	case size > 0:
-		u.mem = make([]byte, 0, size)
+		u.mem = getBlob(int(size))
 	}
 	if err != nil {
 		return nil, fail("begin upload", string(a.id), err)
@@ -88,6 +88,7 @@ func (u *upload) spill() error {
 		u.abandon()
 		return err
 	}
+	putBlob(u.mem)
 	u.mem = nil
 	return nil
 }
@@ -124,6 +125,7 @@ func (u *upload) Close() error {
 	if u.state == uploadOpen && u.seg != nil {
 		u.abandon()
 	}
+	putBlob(u.mem)
 	u.state, u.mem = uploadClosed, nil
 	return nil
 }

@@ -203,7 +203,9 @@ func (f *files) commit(batch []*change) (err error) {
 		return err
 	}
 	now := time.Now()
-	t := &tx{c: c, files: f, now: now.Unix(), at: now.UnixNano()}
+	t := txs.Get().(*tx)
+	defer t.recycle()
+	t.c, t.files, t.now, t.at = c, f, now.Unix(), now.UnixNano()
 	if err := t.loadState(); err != nil {
 		return errors.Join(err, c.exec("ROLLBACK"))
 	}
