@@ -44,6 +44,14 @@ func lemming(mode string) int {
 		return worker(10_000)
 	case "ailing":
 		return ailing()
+	case "once":
+		return once()
+	case "babble":
+		return babble()
+	case "threaded":
+		return threaded()
+	case "master":
+		return masterMode()
 	case "pair":
 		return worker(2)
 	case "single":
@@ -304,14 +312,22 @@ func (r *test) service(n int) ServiceStatus {
 // eventually looks until what is right.
 func (r *test) eventually(what string, right func() bool) {
 	r.Helper()
+	if !sometime(right) {
+		r.Fatalf("never: %s; %+v", what, r.status())
+	}
+}
+
+// sometime looks until what is right, or for too long.
+func sometime(right func() bool) bool {
 	deadline := time.After(20 * time.Second)
 	for !right() {
 		select {
 		case <-deadline:
-			r.Fatalf("never: %s; %+v", what, r.status())
+			return false
 		case <-time.After(2 * time.Millisecond):
 		}
 	}
+	return true
 }
 
 // client is a connection and the process that serves it.
