@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -123,6 +124,9 @@ func (f *masterFlags) serve(ctx context.Context) error {
 		return configError(err)
 	}
 	conf.Log, conf.Backlog, conf.TOS = log, f.backlog, opts.TOS()
+	if dir := opts["configdirectory"]; dir != "" {
+		conf.HungDir = filepath.Join(dir, "log")
+	}
 	conf.BindErrorsFatal = opts.Switch("master_bind_errors_fatal")
 	conf.Load = func(_ context.Context, log *slog.Logger) (master.Config, error) { return f.load(log) }
 	if conf.Credential, err = credential(opts, log); err != nil {
@@ -171,8 +175,12 @@ func (f *masterFlags) load(log *slog.Logger) (master.Config, error) {
 	for _, w := range warnings {
 		log.Warn(w.String())
 	}
+	conf.Hung = hungAfter
 	return conf, err
 }
+
+// hungAfter is how long a client may wait until workers that could have taken it are replaced.
+const hungAfter = 30 * time.Second
 
 // find looks for programs where Cyrus keeps them, and then beside ourselves, so that cmd="constance imapd" works.
 func (f *masterFlags) find() cyrusconf.Finder {

@@ -66,6 +66,7 @@ type Config struct {
 	BindErrorsFatal bool                // at the start the first address that cannot be had ends the master (exit 69)
 	Grace           time.Duration       // from SIGTERM to SIGKILL at the end; default 20 s
 	Stuck           time.Duration       // a client may wait so long though a worker is READY; default 1 s
+	Hung            time.Duration       // and so long until those that were READY all the while are replaced; 0 = for ever
 	Stall           time.Duration       // a longer round of the loop is logged; default 250 ms
 	Credential      *syscall.Credential // of the children, but those of Start; nil = the master's
 	User            *syscall.Credential // who the master becomes when it listens, before it starts anything; nil = nobody else
@@ -82,7 +83,7 @@ type Config struct {
 	WaitLimit       time.Duration       // for each daemon with Wait to say that it is ready; default 60 s
 	Log             *slog.Logger        // nil = nothing is logged
 
-	// Load gives the configuration anew at SIGHUP; only Services, Events, Grace and Stuck of it matter. If it fails,
+	// Load gives the configuration anew at SIGHUP; only Services, Events, Grace, Stuck and Hung of it matter. If it fails,
 	// nothing changes. nil: the same again, which replaces the workers. What it has to say goes to the logger that it
 	// is given, which never blocks: Config.Log may, and would hold up the reload and the end.
 	Load func(context.Context, *slog.Logger) (Config, error)

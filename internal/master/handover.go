@@ -35,6 +35,7 @@ type document struct {
 	Jobs        map[string]Event `json:"jobs"`     // by roster's key
 	Grace       time.Duration    `json:"grace"`
 	Stuck       time.Duration    `json:"stuck"`
+	Hung        time.Duration    `json:"hung"`
 	Counters    Counters         `json:"counters"`
 	LogDropped  uint64           `json:"logDropped"`
 	Roster      *roster.Snapshot `json:"roster"`
@@ -77,7 +78,7 @@ type heldChild struct {
 // out whether the document is understood.
 func (m *Master) document(frozen bool) *document {
 	d := &document{Format: handoverFormat, Clock: m.clock.time(), Monotonic: monotonic(), Services: m.conf.Services,
-		Events: m.conf.Events, Grace: m.conf.Grace, Stuck: m.conf.Stuck, Counters: m.counts,
+		Events: m.conf.Events, Grace: m.conf.Grace, Stuck: m.conf.Stuck, Hung: m.conf.Hung, Counters: m.counts,
 		LogDropped: m.logq.dropped.Load(), Roster: m.roster.Export(), Jobs: map[string]Event{}, Files: map[string]int{},
 		Program: -1}
 	for key, s := range m.socks {

@@ -27,6 +27,7 @@ func (m *Master) resume(h *Handover) error {
 		m.conf.Load = func(context.Context, *slog.Logger) (Config, error) { return own, nil }
 	}
 	m.conf.Services, m.conf.Events, m.conf.Grace, m.conf.Stuck = d.Services, d.Events, d.Grace, d.Stuck
+	m.conf.Hung = d.Hung
 	m.counts = d.Counters
 	m.logq.dropped.Store(d.LogDropped)
 	if err := m.holdChildren(d); err != nil {

@@ -32,11 +32,12 @@ type patient struct {
 	pid   int
 	pidfd int // its own
 	dir   string
+	ours  bool // it appends its stacks at SIGUSR1
 	cred  *syscall.Credential
 }
 
 // examine saves what can be learnt of a worker that hangs: the kernel's view of its threads, and then the worker's own
-// of its goroutines, which it appends at SIGUSR1 if it still can. Nothing of that is the loop's: reading about a
+// of its goroutines, which it appends at SIGUSR1 if it is one of ours and still can. Nothing of that is the loop's: reading about a
 // process may take as long as the process does.
 func (m *Master) examine(a roster.Action) {
 	k, i := m.kids[a.Child], m.insts[a.Inst]
@@ -55,7 +56,8 @@ func (m *Master) examine(a roster.Action) {
 		m.log.Warn("nothing is saved of a worker that hangs", "pid", k.pid, "err", err)
 		return
 	}
-	p := patient{name: i.svc.Name, pid: k.pid, pidfd: fd, dir: m.conf.HungDir, cred: m.conf.Credential}
+	p := patient{name: i.svc.Name, pid: k.pid, pidfd: fd, dir: m.conf.HungDir, ours: i.svc.Life > 0,
+		cred: m.conf.Credential}
 	m.helpers.Go(func() {
 		defer func() { <-m.examines }()
 		defer unix.Close(fd) //nolint:errcheck // a duplicate
@@ -89,13 +91,16 @@ func (p *patient) report() (path string, err error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return "", err
 	}
-	return path, unix.PidfdSendSignal(p.pidfd, unix.SIGUSR1, nil, 0)
+	if p.ours {
+		err = unix.PidfdSendSignal(p.pidfd, unix.SIGUSR1, nil, 0)
+	}
+	return path, err
 }
 
 // kernelView is what the kernel tells of each thread: its state, the system call it is in and where it waits there.
 func (p *patient) kernelView(now time.Time) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "service %s pid %d gave no sign of life, %s\n", p.name, p.pid, now.Format(time.RFC3339))
+	fmt.Fprintf(&b, "service %s pid %d hangs, %s\n", p.name, p.pid, now.Format(time.RFC3339))
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", p.pid)) // only a bad pattern is an error
 	for _, task := range tasks {
 		if b.Len() > reportMax {

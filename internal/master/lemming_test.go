@@ -46,6 +46,8 @@ func lemming(mode string) int {
 		return ailing()
 	case "once":
 		return once()
+	case "locked":
+		return locked()
 	case "babble":
 		return babble()
 	case "threaded":

@@ -207,6 +207,8 @@ func (m *Master) perform() {
 		case roster.OpProbe:
 			id := a.Inst
 			m.in.put(func() { m.in.probe.Put(id) })
+		case roster.OpAge:
+			m.askAge(a.Inst)
 		case roster.OpExamine:
 			m.examine(a)
 		case roster.OpAdopt:

@@ -46,6 +46,7 @@ type Master struct {
 	procs     *procFiles
 	family    *family
 	counts    Counters
+	ages      chan queue    // listeners whose clients' age is asked for
 	examines  chan struct{} // a token for each worker that is being examined
 }
 
@@ -73,7 +74,7 @@ func New(c Config) (*Master, error) {
 	return &Master{conf: c, in: newInbox(), done: make(chan struct{}), roster: roster.New(), clock: c.From.watch(c.Stall), family: newFamily(),
 		insts: map[roster.InstID]*instance{}, socks: map[string]*socket{}, failed: map[string]bool{},
 		kids: map[roster.ChildID]*kid{}, jobs: map[string]*Event{}, reloads: reloadBurst,
-		examines: make(chan struct{}, examinesMax)}, nil
+		ages: make(chan queue, 64), examines: make(chan struct{}, examinesMax)}, nil
 }
 
 // Run is New and Master.Run.
@@ -132,6 +133,7 @@ func (m *Master) Run(ctx context.Context) error {
 	if m.conf.ReportFile != "" {
 		m.helpers.Go(func() { m.report(ctx, newReporter(m.conf.ReportFile, m.conf.ReportEvery)) })
 	}
+	m.helpers.Go(func() { m.age(quit) })
 	m.helpers.Add(1)
 	go func() {
 		defer m.helpers.Done()

@@ -146,6 +146,21 @@ func TestP13_MaxChild(t *testing.T) {
 	r.eventually("ready", func() bool { return r.service(0).Ready == 2 })
 }
 
+// stopAll stops processes, and waits for it: before that they may still accept a client, which then waits for good.
+func (r *test) stopAll(pids map[int]bool) {
+	r.Helper()
+	for pid := range pids {
+		syscall.Kill(pid, syscall.SIGSTOP)
+		r.eventually("stopped", func() bool {
+			threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+			return !slices.ContainsFunc(threads, func(path string) bool {
+				b, _ := os.ReadFile(path)
+				return !strings.Contains(string(b), "State:\tT")
+			})
+		})
+	}
+}
+
 // P15: a READY worker that does not accept does not hold up the next client.
 func TestP15_StoppedReadyWorker(t *testing.T) {
 	r := start(t, Config{Services: []Service{lemmings("imap", "single")}, Stuck: 50 * time.Millisecond})
@@ -154,16 +169,7 @@ func TestP15_StoppedReadyWorker(t *testing.T) {
 	a.Close()
 	r.eventually("ready", func() bool { s := r.service(0); return s.Ready > 0 && s.Ready == len(pidsOf(s)) })
 	stopped := pidsOf(r.service(0)) // usually one; a slow start makes another
-	for pid := range stopped {
-		syscall.Kill(pid, syscall.SIGSTOP)
-		r.eventually("stopped", func() bool { // else it may still accept, and the client waits for good
-			threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
-			return !slices.ContainsFunc(threads, func(path string) bool {
-				b, _ := os.ReadFile(path)
-				return !strings.Contains(string(b), "State:\tT")
-			})
-		})
-	}
+	r.stopAll(stopped)
 	b := r.greeted(r.dial(addr))
 	if stopped[b.pid] {
 		t.Error("a stopped process greets")

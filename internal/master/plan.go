@@ -104,9 +104,9 @@ func (m *Master) listen(p *plan, start bool) error {
 // reconfigure tells roster, and connects its instances with sockets and programs.
 func (m *Master) reconfigure(p *plan) {
 	m.conf.Services, m.conf.Events = p.conf.Services, p.conf.Events
-	m.conf.Grace, m.conf.Stuck = p.conf.Grace, p.conf.Stuck
+	m.conf.Grace, m.conf.Stuck, m.conf.Hung = p.conf.Grace, p.conf.Stuck, p.conf.Hung
 	cc := &roster.Config{Grace: p.conf.Grace, Stuck: p.conf.Stuck, WaitLimit: m.conf.WaitLimit, Hold: true,
-		Sweep: m.conf.Subreaper}
+		Sweep: m.conf.Subreaper, Hung: p.conf.Hung}
 	made := map[string]*instance{}
 	ids := map[string]int{}
 	for k := range p.specs {

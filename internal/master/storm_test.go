@@ -56,15 +56,17 @@ func children(t *testing.T, of int) (pids []int) {
 			pids = append(pids, pid)
 		}
 	}
+	slices.Sort(pids)
 	return pids
 }
 
 // true: the workers that the master believes in are the processes that there are.
 func (r *test) countsAreTrue() {
 	r.Helper()
-	r.eventually("the counts are true", func() bool {
+	var known, there []int
+	if !sometime(func() bool {
 		s := r.status()
-		var known []int
+		known = known[:0]
 		for _, v := range s.Services {
 			n := 0
 			for _, w := range v.Workers {
@@ -78,8 +80,11 @@ func (r *test) countsAreTrue() {
 			}
 		}
 		slices.Sort(known)
-		return slices.Equal(known, children(r.T, os.Getpid()))
-	})
+		there = children(r.T, os.Getpid())
+		return slices.Equal(known, there)
+	}) {
+		r.Fatalf("the master knows %v, there are %v", known, there)
+	}
 }
 
 // throng runs n clients, some at a time.
@@ -206,7 +211,8 @@ func TestP14_Full(t *testing.T) {
 	for range 10 {
 		r.newcomer()
 	}
-	if s := r.service(1); s.Busy != 3 || s.Pending != 5 || s.Forks != 3 {
+	r.eventually("it is known who waits", func() bool { return r.service(1).Pending == 5 })
+	if s := r.service(1); s.Busy != 3 || s.Forks != 3 {
 		t.Errorf("%+v", s)
 	}
 	r.countsAreTrue()

@@ -16,7 +16,7 @@ import (
 // keys are those that each section knows.
 var keys = map[string]string{
 	"START":    " cmd ",
-	"SERVICES": " cmd listen proto prefork maxchild maxforkrate babysit maxfds ",
+	"SERVICES": " cmd listen proto prefork maxchild maxforkrate babysit maxfds silence maxmemory ",
 	"EVENTS":   " cmd period at cron ",
 	"DAEMON":   " cmd maxfds maxforkrate wait ",
 }
@@ -210,7 +210,9 @@ func (b *builder) service(e Entry) master.Service {
 	s := master.Service{Name: e.Name, Where: e.Pos.String(), Argv: argv, Path: path, Listen: []string{listen.Value},
 		Proto: e.Args["proto"].Value, Prefork: b.natural(e, "prefork"),
 		MaxForkRate: b.natural(e, "maxforkrate"), MaxFDs: b.natural(e, "maxfds"),
-		MaxChild: max(b.number(e, "maxchild", -1), 0), Babysit: b.toggle(e, "babysit")}
+		MaxChild: max(b.number(e, "maxchild", -1), 0), Babysit: b.toggle(e, "babysit"),
+		Silence: time.Duration(b.natural(e, "silence")) * time.Second, MaxMemory: int64(b.natural(e, "maxmemory")) << 20}
+	s.Life = s.Silence / 6
 	if a, ok := e.Args["maxchild"]; ok && s.MaxChild == 0 && !strings.HasPrefix(a.Value, "-") {
 		b.warn(a.Pos, "maxchild=%s would mean that no worker is ever started; taken for no bound", a.Value)
 	}

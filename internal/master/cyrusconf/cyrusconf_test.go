@@ -243,3 +243,27 @@ func TestTooManyLines(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What Cyrus's master does not know and skips: how long a worker of ours may give no sign of life, and how much memory a
+// worker may have.
+func TestHealthOptions(t *testing.T) {
+	f, err := Parse("x", `SERVICES {
+  a cmd="/bin/true" listen="127.0.0.1:1" silence=30 maxmemory=512
+  b cmd="/bin/true" listen="127.0.0.1:2"
+}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, warnings, err := f.Config(nil)
+	if err != nil || len(warnings) != 0 {
+		t.Fatal(err, warnings)
+	}
+	a, b := c.Services[0], c.Services[1]
+	if a.Silence != 30*time.Second || a.Life != 5*time.Second || a.MaxMemory != 512<<20 {
+		t.Errorf("%+v", a)
+	}
+	if b.Silence != 0 || b.Life != 0 || b.MaxMemory != 0 {
+		t.Errorf("%+v", b)
+	}
+}

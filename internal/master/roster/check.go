@@ -129,7 +129,7 @@ func (s *State) checkInst(i *inst) (exited int, err error) {
 func (s *State) checkPlans(i *inst) error {
 	switch {
 	case s.stopping:
-	case i.Silence > 0 && len(i.kids) > 0 && i.checkup.LookAt == 0:
+	case s.patience(i) > 0 && i.checkup.LookAt == 0 && len(i.kids) > 0:
 		return fault(Examined, "service %s: nobody looks for signs of life", i.Name)
 	case i.removed || s.phase != working:
 	case !i.Daemon && !i.armed && !i.probing && i.probeAt == 0:

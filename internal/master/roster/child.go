@@ -85,7 +85,9 @@ func (s *State) newChild(i *inst, j *job) *child {
 		i.count[Ready]++
 		i.starting++
 		i.forks++
-		s.watch(i)
+		if i.Silence > 0 {
+			s.watch(i)
+		}
 	} else {
 		j.running = c
 	}
@@ -117,7 +119,7 @@ func (s *State) spawned(c *child, pid int) {
 	if c.pid != 0 || c.exited {
 		return
 	}
-	c.pid = pid
+	c.pid, c.since = pid, s.now
 	if i := c.inst; i != nil {
 		i.starting--
 		i.forkFails = 0
@@ -195,6 +197,7 @@ func (s *State) said(c *child, code int32, n int) {
 		return
 	}
 	c.heard = s.now
+	c.resumes()
 	if active, busy, ok := service.ParseLife(code); ok {
 		c.active = active
 		s.alive(c)

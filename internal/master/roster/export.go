@@ -255,6 +255,9 @@ func (s *State) reconnect(acts []Action) []Action {
 		case i.probing:
 			acts = append(acts, Action{Op: OpProbe, Inst: i.id})
 		}
+		if i.checkup.Aging && !i.removed {
+			acts = append(acts, Action{Op: OpAge, Inst: i.id})
+		}
 		for _, c := range i.kids {
 			if c.pid == 0 && !c.exited {
 				acts = append(acts, Action{Op: OpSpawn, Inst: i.id, Child: c.id, Await: c.awaited})

@@ -3,6 +3,7 @@ package roster
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -33,19 +34,38 @@ type Checkup struct {
 	LookAt time.Duration // for signs of life; 0 = never
 	ShedAt time.Duration // no worker is replaced for its memory before that
 	Hung   int           // workers that were given up on, ever
+	Aging  bool          // Aged will come
+}
+
+// patience is how long the workers of an instance may give no sign of life; 0 = for ever. Those that are not asked for any
+// are only watched from the moment that one of them was found to hang.
+func (s *State) patience(i *inst) time.Duration {
+	if i.Silence > 0 {
+		return i.Silence
+	}
+	if slices.ContainsFunc(i.kids, func(c *child) bool { return c.health.Hung }) {
+		return s.conf.Hung
+	}
+	return 0
+}
+
+// watch has the workers of an instance looked at from now on.
+func (s *State) watch(i *inst) {
+	if d := s.patience(i); i.checkup.LookAt == 0 && d > 0 && len(i.kids) > 0 && s.cheat != NoLife {
+		i.checkup.LookAt = s.now + max(d/lifeLooks, 1)
+	}
 }
 
 // look counts the silence of an instance's workers and acts on it. Those that drain are looked at too, for a worker that
 // hangs then would stay for ever.
 func (s *State) look(i *inst) {
 	i.checkup.LookAt = 0
-	if i.Silence <= 0 || len(i.kids) == 0 || s.cheat == NoLife {
+	if s.cheat == NoLife {
 		return
 	}
-	i.checkup.LookAt = s.now + max(i.Silence/lifeLooks, 1)
 	for _, c := range i.kids {
 		switch {
-		case c.pid == 0 || c.exited:
+		case c.pid == 0 || c.exited || i.Silence <= 0 && !c.health.Hung:
 		case c.health.Heard:
 			c.health.Heard, c.health.Silent = false, 0
 		default:
@@ -53,13 +73,51 @@ func (s *State) look(i *inst) {
 			s.silence(c)
 		}
 	}
+	s.watch(i)
 	s.staff(i, 0)
 }
 
-// watch has the workers of an instance looked at from now on.
-func (s *State) watch(i *inst) {
-	if i.checkup.LookAt == 0 && i.Silence > 0 && len(i.kids) > 0 && s.cheat != NoLife {
-		i.checkup.LookAt = s.now + max(i.Silence/lifeLooks, 1)
+// askAge wants to know how long clients really wait that are there at every look, though some worker is READY: they may be
+// others each time.
+func (s *State) askAge(i *inst) {
+	if i.checkup.Aging || i.removed || i.count[Ready] == 0 || s.now-i.pendingSince < s.conf.Stuck {
+		return
+	}
+	i.checkup.Aging = true
+	s.act(Action{Op: OpAge, Inst: i.id})
+}
+
+// aged takes how long the longest waiting client has waited. A worker that was READY all the while, and for Config.Hung,
+// could have taken it and did not: it hangs, or another one holds the lock that both need and hangs. It serves nobody,
+// so it is ended within three looks. Workers that serve many are always READY, and may have a limit of their own.
+func (s *State) aged(e *Event) {
+	i := s.insts[e.Inst]
+	if i == nil || !i.checkup.Aging {
+		return
+	}
+	i.checkup.Aging = false
+	if i.removed || s.stopping || e.N <= 0 || i.pending == 0 {
+		return
+	}
+	s.staff(i, s.demand(i, e.Age))
+	if s.conf.Hung <= 0 || e.Age < s.conf.Hung || i.multi || i.Silence > 0 {
+		return
+	}
+	for _, c := range i.kids {
+		if c.class == Ready && c.pid != 0 && s.now-c.since >= s.conf.Hung {
+			c.health.Silent = hungAt
+			s.hang(c, fmt.Sprintf("takes no client though one waits since %v", e.Age.Round(time.Millisecond)))
+			s.hup(c)
+		}
+	}
+	s.watch(i)
+	s.staff(i, 0)
+}
+
+// resumes: a worker that was found to hang, and is not asked for signs of life, says something. It was told to drain.
+func (c *child) resumes() {
+	if c.health.Hung && c.inst.Silence <= 0 {
+		c.health = Health{Memory: c.health.Memory}
 	}
 }
 
@@ -67,7 +125,7 @@ func (s *State) watch(i *inst) {
 // it is ended as soon as its stacks are saved.
 func (s *State) silence(c *child) {
 	i := c.inst
-	if c.health.Hung && !i.removed && !i.room() && i.count[Ready] == 0 {
+	if c.health.Hung && (i.Silence <= 0 || !i.removed && !i.room() && i.count[Ready] == 0) {
 		c.health.Silent += lifeLooks - 1
 	}
 	switch {
@@ -78,18 +136,17 @@ func (s *State) silence(c *child) {
 	case c.health.Silent > hungAt && c.health.Hung && !c.health.Hupped:
 		s.hup(c)
 	case c.health.Silent >= hungAt && !c.health.Hung:
-		s.hang(c)
+		s.hang(c, fmt.Sprintf("gives no sign of life for %v", i.Silence))
 	}
 }
 
 // hang: from now on newcomers are others' business. SIGHUP waits for the next look, so that it does not change the
 // stacks that are being saved.
-func (s *State) hang(c *child) {
+func (s *State) hang(c *child, how string) {
 	i := c.inst
 	c.health.Hung = true
 	i.checkup.Hung++
-	s.log(slog.LevelError, fmt.Sprintf("service %s pid %d gives no sign of life for %v: replacing it", i.Name, c.pid,
-		i.Silence))
+	s.log(slog.LevelError, fmt.Sprintf("service %s pid %d %s: replacing it", i.Name, c.pid, how))
 	s.act(Action{Op: OpExamine, Inst: i.id, Child: c.id})
 	if !c.told {
 		c.told = true

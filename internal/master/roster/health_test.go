@@ -223,3 +223,132 @@ func TestLastWordOfHungWorker(t *testing.T) {
 	w.say(bad, service.Life(1, false))
 	w.signalled(bad)
 }
+
+// foreign is a service that gives no sign of life, watched by the age of its clients.
+func foreign(t *testing.T, prefork int) *world {
+	w := newWorld(t)
+	w.step(Event{Kind: Reload, Conf: &Config{Hung: 8 * time.Second, Stuck: time.Second,
+		Services: []Service{{Key: "a", Name: "a", Prefork: prefork, MaxChild: -1}}}})
+	return w
+}
+
+// aged lets clients wait for d by looks, until the kernel is asked for the age of the oldest, and answers.
+func (w *world) aged(n int, age time.Duration) {
+	w.Helper()
+	for range 100 {
+		w.clients(n)
+		w.all()
+		if w.s.order[0].checkup.Aging {
+			w.step(Event{Kind: Aged, Inst: 1, N: n, Age: age})
+			return
+		}
+	}
+	w.Fatal("the age is never asked for")
+}
+
+// Clients are served, and yet one waits: the kernel knows, and another worker is started.
+func TestAgeOfTheOldest(t *testing.T) {
+	w := foreign(t, 2)
+	ids := w.spawned()
+	for range 20 { // somebody always waits, and the one worker shows progress, so that nobody seems to wait for long
+		w.clients(1)
+		w.say(ids[0], service.Available)
+		w.after(100 * time.Millisecond)
+	}
+	if n := w.view().Forks; n != 2 {
+		t.Fatalf("%d forks", n)
+	}
+	w.aged(1, 900*time.Millisecond)
+	if n := w.view().Forks; n != 2 {
+		t.Fatalf("%d forks, though nobody waits for long", n)
+	}
+	w.say(ids[0], service.Available)
+	w.aged(1, 1100*time.Millisecond)
+	if n := w.view().Forks; n != 3 {
+		t.Errorf("%d forks, though a client waits for more than a second", n)
+	}
+}
+
+// Workers that were READY for as long as a client waits, and longer than Config.Hung, are ended within three looks; those
+// that came since are not touched, nor those that are busy.
+func TestForeignHungWorkers(t *testing.T) {
+	w := foreign(t, 2)
+	ids := w.spawned()
+	bad, busy := ids[0], ids[1]
+	w.say(busy, service.Unavailable)
+	w.now += 7 * time.Second
+	w.step(Event{Kind: Tick})
+	w.all()
+	w.aged(1, 7*time.Second)
+	if w.view().Hung != 0 {
+		t.Fatal("before its time")
+	}
+	w.now += time.Second
+	w.aged(1, 8*time.Second)
+	w.signalled(bad, syscall.SIGHUP)
+	if v := w.view(); v.Hung != 1 || v.Draining != 1 || v.Busy != 1 || w.count(OpExamine) != 1 {
+		t.Fatalf("%+v %+v", v, w.acts)
+	}
+	w.after(time.Second)
+	w.signalled(bad, syscall.SIGTERM)
+	w.after(time.Second)
+	w.signalled(bad, syscall.SIGKILL)
+	w.signalled(busy)
+	w.dies(bad, 9)
+	if v := w.view(); v.Fails != 0 || v.PausedFor != 0 {
+		t.Errorf("%+v", v)
+	}
+}
+
+// One that speaks again is spared: it drains, with the client that it took.
+func TestForeignWorkerResumes(t *testing.T) {
+	w := foreign(t, 1)
+	bad := w.spawned()[0]
+	w.now += 9 * time.Second
+	w.aged(1, 9*time.Second)
+	w.signalled(bad, syscall.SIGHUP)
+	w.say(bad, service.Unavailable, service.Connection)
+	for range 30 {
+		w.after(time.Second)
+		w.signalled(bad)
+	}
+	if v := w.view(); v.Children[0].Hung || v.Draining != 1 {
+		t.Errorf("%+v", v)
+	}
+	w.say(bad, service.Available) // it did not heed SIGHUP
+	if v := w.view(); v.Draining != 0 {
+		t.Errorf("%+v", v)
+	}
+}
+
+// Who is not judged by its clients' age: services that serve many at once, those that give signs of life, all if it is
+// not wanted, and nobody if the clients have gone or the kernel does not know.
+func TestForeignNotHung(t *testing.T) {
+	for name, spoil := range map[string]func(*world, *Event){
+		"threaded":  func(w *world, _ *Event) { w.say(1, service.ConnectionMulti) },
+		"not known": func(_ *world, e *Event) { e.Age = 0 },
+		"gone":      func(_ *world, e *Event) { e.N = 0 },
+		"switched off": func(w *world, _ *Event) {
+			w.s.conf.Hung = 0
+		},
+		"signs of life": func(w *world, _ *Event) { w.s.order[0].Silence = time.Hour; w.s.watch(w.s.order[0]) },
+		"not asked":     func(w *world, _ *Event) { w.s.order[0].checkup.Aging = false },
+		"unknown":       func(_ *world, e *Event) { e.Inst = 77 },
+		"stopping":      func(w *world, _ *Event) { w.step(Event{Kind: Stop}) },
+	} {
+		w := foreign(t, 1)
+		w.spawned()
+		w.now += 9 * time.Second
+		w.aged(1, 0)
+		for !w.s.order[0].checkup.Aging {
+			w.clients(1)
+			w.all()
+		}
+		e := Event{Kind: Aged, Inst: 1, N: 1, Age: time.Hour}
+		spoil(w, &e)
+		w.step(e)
+		if w.view().Hung != 0 {
+			t.Errorf("%s: a worker is said to hang", name)
+		}
+	}
+}

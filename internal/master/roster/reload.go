@@ -19,7 +19,8 @@ func (s *State) reload(conf *Config) {
 	if s.stopping || conf == nil || s.phase != working {
 		return
 	}
-	s.conf = Config{Grace: conf.Grace, Stuck: conf.Stuck, WaitLimit: conf.WaitLimit, Hold: conf.Hold, Sweep: conf.Sweep}
+	s.conf = Config{Grace: conf.Grace, Stuck: conf.Stuck, WaitLimit: conf.WaitLimit, Hold: conf.Hold, Sweep: conf.Sweep,
+		Hung: conf.Hung}
 	if s.conf.Grace <= 0 {
 		s.conf.Grace = defaultGrace
 	}

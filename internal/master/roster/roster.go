@@ -54,6 +54,7 @@ type Config struct {
 	WaitLimit time.Duration // for a wait daemon to declare itself ready at the start; default 60 s
 	Hold      bool          // at the start services wait for Go
 	Sweep     bool          // OpSweep is understood: what children leave behind is looked for at the end
+	Hung      time.Duration // and how long until the workers that were READY all the while are replaced; 0 = for ever
 }
 
 // Kind says what happened.
@@ -80,6 +81,7 @@ const (
 	Abort                  // the start has failed: Text says why, Code is the exit code
 	Found                  // PID, named Text, was a child's child and is now ours
 	Swept                  // after Sweep: all such have been found
+	Aged                   // after OpAge: the longest waiting of N connections at Inst waits for Age; 0 = it is not known
 )
 
 // Event is one thing that happened outside.
@@ -90,6 +92,7 @@ type Event struct {
 	PID    int
 	Code   int32
 	N      int
+	Age    time.Duration
 	Status syscall.WaitStatus
 	Text   string
 	Conf   *Config
@@ -114,6 +117,7 @@ const (
 	OpReady             // the start is over but for the services, which wait for Go
 	OpAdopt             // file PID, which was Found, as Child
 	OpSweep             // look for what children left behind, then report Swept
+	OpAge               // report Aged for Inst: whatever comes of it, and when it does
 )
 
 // Action is one thing to do. Order matters.
@@ -210,6 +214,8 @@ func (s *State) step(e *Event) {
 		s.sweptUp()
 	case Pending, Probed:
 		s.waiting(e)
+	case Aged:
+		s.aged(e)
 	case Tick:
 	default:
 		if c := s.children[e.Child]; c != nil {

@@ -183,12 +183,12 @@ func (s *State) waiting(e *Event) {
 	if i.pendingSince == 0 {
 		i.pendingSince = s.now
 	}
-	s.staff(i, s.demand(i))
+	s.staff(i, s.demand(i, s.now-max(i.pendingSince, i.lastProgress)))
+	s.askAge(i)
 }
 
-// demand is how many children the waiting connections call for.
-func (s *State) demand(i *inst) int {
-	waited := s.now - max(i.pendingSince, i.lastProgress)
+// demand is how many children the connections call for that wait, one of them for so long.
+func (s *State) demand(i *inst, waited time.Duration) int {
 	switch {
 	case !i.room():
 		if waited >= s.conf.Stuck {

@@ -145,7 +145,8 @@ func described(e roster.Event) string {
 func ordered(a roster.Action) string {
 	ops := [...]string{roster.OpSpawn: "spawn", roster.OpSignal: "signal", roster.OpArm: "arm", roster.OpProbe: "probe",
 		roster.OpRelease: "release", roster.OpGone: "gone", roster.OpForget: "forget", roster.OpLog: "log",
-		roster.OpDone: "done", roster.OpExamine: "examine", roster.OpReady: "ready", roster.OpAdopt: "adopt", roster.OpSweep: "sweep"}
+		roster.OpDone: "done", roster.OpExamine: "examine", roster.OpAge: "age", roster.OpReady: "ready",
+		roster.OpAdopt: "adopt", roster.OpSweep: "sweep"}
 	name := fmt.Sprint("action ", a.Op)
 	if int(a.Op) < len(ops) {
 		name = ops[a.Op]

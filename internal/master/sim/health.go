@@ -37,6 +37,12 @@ func (w *World) heard(e *roster.Event) {
 	if _, _, life := service.ParseLife(e.Code); e.Kind == roster.Spawned && p.heard == 0 || e.Kind == roster.Said && life {
 		p.heard = w.high
 	}
+	if e.Kind == roster.Said && !w.watched(p) {
+		p.given = false // it goes on
+	}
+	if e.Kind == roster.Spawned && p.begun == 0 {
+		p.begun = w.high
+	}
 	p.bloated = p.bloated || e.Kind == roster.Sized && e.N > maxMemory
 }
 
@@ -48,10 +54,24 @@ func (w *World) examined(id roster.ChildID) error {
 		return broken(GivenUp, "child %d is said to hang and does not run", id)
 	case p.given:
 		return broken(GivenUp, "child %d is given up twice", id)
-	case w.high-p.heard < silence:
+	case w.watched(p) && w.high-p.heard < silence, w.high-p.begun < silence:
 		return broken(GivenUp, "child %d is said to hang %v after a sign of life", id, w.high-p.heard)
 	}
 	p.given = true
+	return nil
+}
+
+// age tells how long clients have waited, at least: since somebody was taken.
+func (w *World) age(id roster.InstID) error {
+	l := w.listener(id)
+	if l == nil {
+		return broken(Released, "the age of clients of listener %d, which has been given up", id)
+	}
+	e := roster.Event{Kind: roster.Aged, Inst: id, N: l.waiting}
+	if l.waiting > 0 {
+		e.Age = w.time() - l.idle
+	}
+	w.put(roster.Findings, e)
 	return nil
 }
 

@@ -250,6 +250,8 @@ func (w *World) perform(a roster.Action) error {
 		} else {
 			w.put(roster.Probes, roster.Event{Kind: roster.Probed, Inst: a.Inst})
 		}
+	case roster.OpAge:
+		return w.age(a.Inst)
 	case roster.OpRelease:
 		w.release(a.Inst)
 	case roster.OpForget:
@@ -305,7 +307,7 @@ func (w *World) reload(c *roster.Config) error {
 	}
 	w.conf = *c
 	heard := roster.Config{Services: append([]roster.Service(nil), c.Services...), Grace: c.Grace, Stuck: c.Stuck,
-		Hold: c.Hold, Sweep: c.Sweep,
+		Hold: c.Hold, Sweep: c.Sweep, Hung: c.Hung,
 		Jobs: append([]roster.Job(nil), c.Jobs...)}
 	w.wrong.reads(&heard)
 	for _, s := range c.Services {

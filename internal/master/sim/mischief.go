@@ -105,7 +105,7 @@ func (w *World) loaded() error {
 
 // makeConfig makes up a configuration that keeps some services and jobs.
 func (w *World) makeConfig() *roster.Config {
-	c := &roster.Config{Grace: 5 * time.Second, Stuck: time.Second, Hold: w.life.hold, Sweep: true}
+	c := &roster.Config{Grace: 5 * time.Second, Stuck: time.Second, Hold: w.life.hold, Sweep: true, Hung: silence}
 	for _, s := range w.conf.Services {
 		switch w.rnd.IntN(6) {
 		case 0:

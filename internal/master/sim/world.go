@@ -46,6 +46,7 @@ type proc struct {
 	mute    bool          // gives no sign of life any more
 	heard   time.Duration // when roster heard of it last
 	given   bool          // roster has given it up
+	begun   time.Duration // when roster heard of its start
 	bloated bool          // roster heard that it has too much memory
 
 	unheeding bool // SIGTERM was sent before the end of all
