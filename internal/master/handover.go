@@ -77,6 +77,7 @@ type heldChild struct {
 // document writes down what this master knows. Unless it is frozen the status channels are left out: good enough to find
 // out whether the document is understood.
 func (m *Master) document(frozen bool) *document {
+	m.sendSignals(m.toSend.Len()) // the next program knows nothing of them
 	d := &document{Format: handoverFormat, Clock: m.clock.time(), Monotonic: monotonic(), Services: m.conf.Services,
 		Events: m.conf.Events, Grace: m.conf.Grace, Stuck: m.conf.Stuck, Hung: m.conf.Hung, Counters: m.counts,
 		LogDropped: m.logq.dropped.Load(), Roster: m.roster.Export(), Jobs: map[string]Event{}, Files: map[string]int{},

@@ -45,8 +45,22 @@ func (m *Master) loop(ctx context.Context) {
 			m.clock.enter(stageOf[r.Place])
 			m.visit(ctx, r, &t)
 		}
+		m.sendSignals(signalShare)
 	}
 	m.clock.enter(stageWait)
+}
+
+// signalShare is how many signals one round sends: to tell thousands of children at once would be a long round.
+const signalShare = 64
+
+// sendSignals sends what the roster wants sent, in its order, as far as n goes.
+func (m *Master) sendSignals(n int) {
+	m.sending = m.toSend.Take(n, m.sending)
+	for _, a := range m.sending {
+		if k := m.kids[a.Child]; k != nil && k.pidfd >= 0 {
+			unix.PidfdSendSignal(k.pidfd, a.Sig, nil, 0) //nolint:errcheck // it may just have ended
+		}
+	}
 }
 
 // visit takes the share of one place.
@@ -91,7 +105,7 @@ func (m *Master) visit(ctx context.Context, r roster.Turn, t *turn) {
 
 // wait returns when there is something to do, with the admin's request if that is what came.
 func (m *Master) wait(timer *time.Timer, ended <-chan struct{}) (ask func()) {
-	if m.in.more() {
+	if m.in.more() || m.toSend.Len() > 0 {
 		return nil
 	}
 	m.setTimer(timer)
@@ -199,9 +213,7 @@ func (m *Master) perform() {
 		case roster.OpSpawn:
 			m.start(a)
 		case roster.OpSignal:
-			if k := m.kids[a.Child]; k != nil && k.pidfd >= 0 {
-				unix.PidfdSendSignal(k.pidfd, a.Sig, nil, 0) //nolint:errcheck // it may just have ended
-			}
+			m.toSend.Put(a)
 		case roster.OpArm:
 			m.arm(a.Inst)
 		case roster.OpProbe:

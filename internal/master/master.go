@@ -26,6 +26,8 @@ type Master struct {
 	// The rest is owned by Run's goroutine.
 	roster    *roster.State
 	acts      []roster.Action
+	toSend    roster.Queue[roster.Action] // signals, in their order
+	sending   []roster.Action
 	watch     *watcher
 	spawn     *spawners
 	insts     map[roster.InstID]*instance
