@@ -62,6 +62,37 @@ func (c *cyrus) testMessages(t *testing.T) {
 	}
 }
 
+// testUses: a worker that has served as many clients as its -U says leaves, and nobody notices.
+func (c *cyrus) testUses(t *testing.T) {
+	before := c.counters(t, "pop3/ipv4")
+	for range 65 { // -U 30
+		d := converse(t, "tcp", c.pop3)
+		d.say("", "+OK")
+		d.say("QUIT", "+OK")
+		d.conn.Close()
+	}
+	awaitTrue(t, "all counted", func() bool { return c.counters(t, "pop3/ipv4").Conns == before.Conns+65 })
+	if now := c.counters(t, "pop3/ipv4"); now.Fails != before.Fails || now.Forks < before.Forks+2 || now.PausedFor > 0 {
+		t.Errorf("before %+v, after %+v", before, now)
+	}
+}
+
+// testUpgrade: another program goes on in the master's process; a client stays with its worker, whose parent is the
+// same as before.
+func (c *cyrus) testUpgrade(t *testing.T) {
+	alice := c.login(t, "alice")
+	serving := c.servedBy(t, "alice")
+	runProgram(t, c.dir, "", binary, "master", "upgrade", "-p", c.path("master.pid"))
+	awaitTrue(t, "the idle ones go", func() bool { return slices.Equal(c.running("imapd"), []int{serving}) })
+	do(t, c.login(t, "bob"), "LOGOUT")
+	do(t, alice, "LOGOUT")
+	awaitTrue(t, "the old worker goes with its last client", func() bool { return !alive(serving) })
+	awaitTrue(t, "true counters", func() bool {
+		s := c.counters(t, "imap/ipv4")
+		return s.Busy == 0 && s.Draining == 0 && s.Ready == 1
+	})
+}
+
 // workersIn are the process ids of the workers in a state.
 func workersIn(s master.ServiceStatus, state string) (pids []int) {
 	for _, w := range s.Workers {

@@ -41,6 +41,8 @@ func TestP03_CyrusServices(t *testing.T) {
 	t.Run("processes", c.testProcesses)
 	t.Run("kill", c.testKill)
 	t.Run("SIGHUP", c.testHangup)
+	t.Run("uses", c.testUses)
+	t.Run("upgrade", c.testUpgrade)
 	t.Run("SIGTERM", c.testTerminate)
 }
 
