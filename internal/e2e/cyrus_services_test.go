@@ -17,7 +17,8 @@ import (
 // what a master is for.
 func TestP03_CyrusServices(t *testing.T) {
 	c := newCyrus(t)
-	c.start(t, binary, "master")
+	c.copy(t, binary, "constance") // where the user cyrus, too, can run it: an upgrade does
+	c.start(t, c.path("constance"), "master")
 	admin := c.login(t, "cyrus")
 	do(t, admin, "CREATE user.alice")
 	do(t, admin, "CREATE user.bob")
