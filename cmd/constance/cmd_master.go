@@ -44,6 +44,8 @@ type masterFlags struct {
 	daemon, keep, version bool
 	check                 bool
 	control               string
+	agentx                string
+	agentxPing            int // seconds
 	from                  *master.Handover
 }
 
@@ -71,6 +73,9 @@ func masterCommand(from *master.Handover) *cobra.Command {
 	flags.BoolVarP(&f.keep, "keep", "D", false, "keep standard input, output and error open, and log to standard error")
 	flags.BoolVarP(&f.version, "print-version", "V", false, "print the version and end")
 	flags.StringVar(&f.control, "control", "", controlHelp)
+	flags.StringVarP(&f.agentx, "agentx", "x", "",
+		"AgentX socket of an SNMP agent, to be seen by SNMP: a path or tcp:host:port")
+	flags.IntVarP(&f.agentxPing, "agentx-ping", "P", 15, "seconds between two looks at that connection")
 	flags.BoolVar(&f.check, "check", false, "check cyrus.conf, list what is odd in it, and end")
 	return c
 }
@@ -151,7 +156,8 @@ func (f *masterFlags) serve(ctx context.Context) error {
 	if f.daemon {
 		changeDir(opts["configdirectory"])
 	}
-	err = runControlled(ctx, conf, controlPath(f.control, pidFile))
+	err = runControlled(ctx, conf, controls{controlPath(f.control, pidFile),
+		snmpOptions{f.agentx, time.Duration(f.agentxPing) * time.Second}})
 	if err != nil {
 		log.Error(err.Error())
 	}

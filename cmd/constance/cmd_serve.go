@@ -219,6 +219,7 @@ func (s *server) run(ctx context.Context, conf *config.Config) error {
 		return err
 	}
 	defer sup.start(m)()
+	defer startSNMP(m, snmpOptions{conf.SNMP.Socket, conf.SNMP.Ping}, s.log)()
 	set := metrics.New()
 	set.Register(masterCollector{m})
 	a, err := admin.Listen(filepath.Join(s.dir, "run"), admin.Options{Service: "master", Status: func() admin.Status { return masterStatus(m) },

@@ -34,19 +34,26 @@ func controlPath(flag, pidFile string) string {
 	return flag
 }
 
-// runControlled runs a master that answers on a control socket, "" for none, and tells the service manager how it does.
-// Without its socket it serves all the same.
-func runControlled(ctx context.Context, conf master.Config, path string) error {
+// controls are the ways to look at a master.
+type controls struct {
+	socket string // control socket, "" = none
+	snmp   snmpOptions
+}
+
+// runControlled runs a master that answers on a control socket and to an SNMP agent, and tells the service manager how it
+// does. Without its socket it serves all the same.
+func runControlled(ctx context.Context, conf master.Config, by controls) error {
 	sup := supervise(&conf, os.Getenv)
 	m, err := master.New(conf)
 	if err != nil {
 		return err
 	}
 	defer sup.start(m)()
-	if path == "" {
+	defer startSNMP(m, by.snmp, conf.Log)()
+	if by.socket == "" {
 		return m.Run(ctx)
 	}
-	a, err := admin.ListenAt(path, admin.Options{Service: "master", Status: func() admin.Status { return masterStatus(m) },
+	a, err := admin.ListenAt(by.socket, admin.Options{Service: "master", Status: func() admin.Status { return masterStatus(m) },
 		Handle: controlHandlers(m, conf.Log), Log: conf.Log})
 	if err != nil {
 		conf.Log.Warn("no control socket: constance master status will not find this master", "err", err)

@@ -29,7 +29,7 @@ func startControlled(t *testing.T) (dir string) {
 			{Name: "pop", Argv: []string{"/bin/sleep", "1000"}, Listen: []string{"unix:" + dir + "/pop"}, MaxChild: 7}},
 		Events: []master.Event{{Name: "nap", Argv: []string{"/bin/sleep", "1000"}, Period: time.Hour}}}
 	ctx, cancel := context.WithCancel(t.Context())
-	go func() { done <- runControlled(ctx, conf, controlPath("", dir+"/m.pid")) }()
+	go func() { done <- runControlled(ctx, conf, controls{socket: controlPath("", dir+"/m.pid")}) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -162,7 +162,7 @@ func TestNoControlSocket(t *testing.T) {
 	os.WriteFile(file, []byte("precious"), 0o600)
 	ctx, cancel := context.WithCancel(t.Context())
 	conf := master.Config{Log: slog.New(slog.DiscardHandler), Signals: make(chan os.Signal), Ready: cancel}
-	if err := runControlled(ctx, conf, file); err != nil {
+	if err := runControlled(ctx, conf, controls{socket: file}); err != nil {
 		t.Error(err)
 	}
 	if b, _ := os.ReadFile(file); string(b) != "precious" {

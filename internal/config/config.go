@@ -24,6 +24,7 @@ type Config struct {
 	Store  Store
 	Auth   Auth
 	TLS    TLS
+	SNMP   SNMP
 	Log    Log
 }
 
@@ -89,6 +90,12 @@ type TLS struct {
 	Certificate string // file, PEM; "" for the self-signed one of the data directory
 	Key         string // file, PEM
 	MinVersion  string // "1.2" or "1.3"
+}
+
+// SNMP is how the master shows itself to an SNMP agent.
+type SNMP struct {
+	Socket string        // AgentX: "/path", "unix:/path" or "tcp:host:port"; "" for none
+	Ping   time.Duration // between two looks at the connection
 }
 
 // Log is what is logged and how.

@@ -110,6 +110,11 @@ func (c *Config) storeSections() []section {
 			{"key", text{&c.TLS.Key, 4096}, "", "File with the certificate's private key (PEM)."},
 			{"min_version", choice{&c.TLS.MinVersion, []string{"1.2", "1.3"}}, "1.2", "The oldest version of TLS. RFC 8996 forbids those before 1.2."},
 		}},
+		{"snmp", "The master as seen by SNMP, through an SNMP agent that speaks AgentX. RFC 2741.", []field{
+			{"socket", text{&c.SNMP.Socket, 4096}, "",
+				"AgentX socket of the agent: \"/var/agentx/master\" or \"tcp:localhost:705\". Empty: none. A change needs a restart."},
+			{"ping", span{&c.SNMP.Ping, time.Second, time.Hour}, "15s", "How often the connection to the agent is tried."},
+		}},
 		{"log", "The log, written to standard error.", []field{
 			{"level", choice{&c.Log.Level, []string{"debug", "info", "warn", "error"}}, "info", "The least level that is written."},
 			{"format", choice{&c.Log.Format, []string{"text", "json"}}, "text", "Text is for people, JSON for programs; one line per event in both."},

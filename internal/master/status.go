@@ -113,6 +113,9 @@ type Loop struct {
 	Stages       []Histogram   `json:"stages"`
 }
 
+// Up is for how long there is a master. Safe for any goroutine.
+func (m *Master) Up() time.Duration { return m.clock.time() }
+
 // Loop tells it even while the loop is stuck. Safe for any goroutine. Where is filled in, as in Stall, if the round has
 // taken longer than Config.Stall already.
 func (m *Master) Loop() Loop {
