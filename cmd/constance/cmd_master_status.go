@@ -139,7 +139,8 @@ func drawService(t *tree, list []master.ServiceStatus) {
 		sum.Ready, sum.Busy, sum.Draining = sum.Ready+s.Ready, sum.Busy+s.Busy, sum.Draining+s.Draining
 		sum.Forks, sum.Fails, sum.Conns = sum.Forks+s.Forks, sum.Fails+s.Fails, sum.Conns+s.Conns
 	}
-	t.line(fmt.Sprintf("%s: %d ready, %d busy, %d draining; %s, %d failed, %s", serviceName(&sum), sum.Ready, sum.Busy,
+	t.line(fmt.Sprintf("%s: %d ready, %d busy, %d draining; %s, %d failed, %s", serviceName(&sum), sum.Ready,
+		sum.Busy,
 		sum.Draining, count(sum.Forks, "fork"), sum.Fails, count(sum.Conns, "connection")))
 	for i := range list {
 		s := &list[i]
@@ -176,9 +177,10 @@ func workerLine(w *master.Worker) string {
 	}
 	conns := count(w.Conns, "connection")
 	if w.LastLife >= 0 {
-		conns = fmt.Sprintf("%d now, %s", w.Active, conns)
+		conns = fmt.Sprintf("%d of %s", w.Active, conns)
 	}
-	return fmt.Sprintf("%-7d %-8s %7s  age %7s  %s  %s", w.PID, w.State, round(w.Since), round(w.Age), conns, memory(w))
+	return fmt.Sprintf("%-7d %-8s %7s  age %7s  %s  %s", w.PID, w.State, round(w.Since), round(w.Age), conns,
+		memory(w))
 }
 
 func memory(w *master.Worker) string {

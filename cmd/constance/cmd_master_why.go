@@ -54,7 +54,8 @@ func (p *program) masterWhy(ctx context.Context, find *masterFinder) error {
 	}
 	fmt.Fprint(p.stdout, headline(&v)+"\n"+drawLoop(&v.Loop))
 	fmt.Fprintln(p.stdout)
-	if err := p.table([]string{"STAGE", "ROUNDS", "HALF", "99%", "LONGEST"}, stageRows(v.Loop.Stages), nil); err != nil {
+	if err := p.table([]string{"STAGE", "TIMES", "HALF", "99%", "LONGEST"}, stageRows(v.Loop.Stages),
+		nil); err != nil {
 		return err
 	}
 	fmt.Fprintln(p.stdout)
@@ -72,7 +73,8 @@ func drawLoop(l *master.Loop) string {
 	t := &tree{}
 	now := "waits for something to do, for " + round(l.StageFor)
 	if l.RoundFor > 0 {
-		now = fmt.Sprintf("is in stage %s for %s, in this round for %s", l.Stage, round(l.StageFor), round(l.RoundFor))
+		now = fmt.Sprintf("is in stage %s for %s, in this round for %s", l.Stage, round(l.StageFor),
+			round(l.RoundFor))
 	}
 	t.line("the loop " + now)
 	if l.Where != "" {
@@ -105,7 +107,8 @@ func peakText(p *master.Peak) string {
 func stageRows(list []master.Histogram) (rows [][]string) {
 	for i := range list {
 		h := &list[i]
-		rows = append(rows, []string{h.Stage, num(h.Total()), round(h.Quantile(0.5)), round(h.Quantile(0.99)), round(h.Max)})
+		rows = append(rows, []string{h.Stage, num(h.Total()), round(h.Quantile(0.5)), round(h.Quantile(0.99)),
+			round(h.Max)})
 	}
 	return rows
 }
@@ -161,7 +164,8 @@ func childLine(c *childLook) string {
 	return text + ", CPU " + round(k.CPU)
 }
 
-// ownLines are what a worker of ours says of itself: a line, and one for each of its sessions that does something.
+// ownLines are what a worker of ours says of itself: a line, and one for each of its sessions that does
+// something.
 func ownLines(c *childLook) []string {
 	if c.Own == nil {
 		return nil
@@ -176,7 +180,8 @@ func ownLines(c *childLook) []string {
 	}
 	lines := []string{text}
 	for _, s := range c.Sessions {
-		lines = append(lines, fmt.Sprintf("%s from %s: %s %s for %s", dash(s.User), s.Remote, dash(s.Command), s.Doing,
+		lines = append(lines, fmt.Sprintf("%s from %s: %s %s for %s", dash(s.User), s.Remote, dash(s.Command),
+			s.Doing,
 			ago(time.Now(), s.Since)))
 	}
 	return lines
@@ -227,7 +232,8 @@ func busiest(all []admin.Session) []admin.Session {
 	return all[:min(sessionsShown, len(all))]
 }
 
-// ownSocket finds the socket of a worker of ours by the data directory that its command line or environment names.
+// ownSocket finds the socket of a worker of ours by the data directory that its command line or environment
+// names.
 func ownSocket(pid int, socks map[string][]admin.Process) (admin.Process, bool) {
 	if pid == 0 {
 		return admin.Process{}, false

@@ -40,8 +40,8 @@ type controls struct {
 	snmp   snmpOptions
 }
 
-// runControlled runs a master that answers on a control socket and to an SNMP agent, and tells the service manager how it
-// does. Without its socket it serves all the same.
+// runControlled runs a master that answers on a control socket and to an SNMP agent, and tells the service
+// manager how it does. Without its socket it serves all the same.
 func runControlled(ctx context.Context, conf master.Config, by controls) error {
 	sup := supervise(&conf, os.Getenv)
 	m, err := master.New(conf)
@@ -53,7 +53,8 @@ func runControlled(ctx context.Context, conf master.Config, by controls) error {
 	if by.socket == "" {
 		return m.Run(ctx)
 	}
-	a, err := admin.ListenAt(by.socket, admin.Options{Service: "master", Status: func() admin.Status { return masterStatus(m) },
+	a, err := admin.ListenAt(by.socket, admin.Options{Service: "master",
+		Status: func() admin.Status { return masterStatus(m) },
 		Handle: controlHandlers(m, conf.Log), Log: conf.Log})
 	if err != nil {
 		conf.Log.Warn("no control socket: constance master status will not find this master", "err", err)
@@ -80,14 +81,15 @@ func controlHandlers(m *master.Master, log *slog.Logger) map[string]http.Handler
 	return handlers
 }
 
-// masterLook is a master as it shows itself on its control socket. In JSON durations are nanoseconds, sizes octets.
+// masterLook is a master as it shows itself on its control socket. In JSON durations are nanoseconds, sizes
+// octets.
 type masterLook struct {
 	Time     time.Time      `json:"time"`
 	PID      int            `json:"pid"`
 	Answered bool           `json:"answered"`         // the loop did, within a second
 	Loop     master.Loop    `json:"loop"`             // known without its answer
 	Status   *master.Status `json:"status"`           // its answer, or null
-	Children []childLook    `json:"children"`         // what each does; asked for by why, or if the loop does not answer
+	Children []childLook    `json:"children"`         // by why, or if the loop does not answer
 	Errors   []string       `json:"errors,omitempty"` // of workers that did not answer
 }
 

@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/constance-mail/constance/internal/admin"
 	"github.com/constance-mail/constance/internal/master/cyrusconf"
+	"github.com/constance-mail/constance/internal/proc"
 )
 
 // masterText ends the help of the verbs that ask a running master.
@@ -72,13 +74,36 @@ func (f *masterFinder) ofData() (admin.Process, error) {
 		hint: "`constance serve` starts one", code: exitFailed}
 }
 
-// askMasterAt asks a master for what it has at a path of its control socket.
+// masterPatience is how long a master may take to answer; it needs less even if its loop is stuck.
+const masterPatience = 8 * time.Second
+
+// askMasterAt asks a master for what it has at a path of its control socket. If the whole process does not
+// answer, the error says what the kernel knows of it.
 func askMasterAt[T any](ctx context.Context, p admin.Process, path string) (T, error) {
-	v, err := admin.Ask[T](ctx, p, path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+	limited, cancel := context.WithTimeout(ctx, masterPatience)
+	defer cancel()
+	v, err := admin.Ask[T](limited, p, path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return v, noMaster(p)
+	case err != nil && limited.Err() != nil && ctx.Err() == nil:
+		return v, silentMaster(p)
 	}
 	return v, err
+}
+
+// silentMaster tells of a master that takes a connection and says nothing.
+func silentMaster(p admin.Process) error {
+	pid, err := p.Peer()
+	if err != nil {
+		return err
+	}
+	c := childLook{PID: pid, Heard: -1}
+	if k, err := proc.Look(pid); err == nil {
+		c.Kernel = &k
+	}
+	return &hintError{err: fmt.Errorf("the master does not answer: %s", childLine(&c)), code: exitFailed,
+		hint: "one that is stopped goes on after SIGCONT; of one that hangs, /proc/PID/stack tells more"}
 }
 
 func noMaster(p admin.Process) error {

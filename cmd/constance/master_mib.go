@@ -11,8 +11,8 @@ import (
 // snmpDescription describes this subagent and, by its first object, the master.
 const snmpDescription = "Constance mail server master process"
 
-// What lies where is told by dist/mibs/CONSTANCE-MASTER-MIB.txt: below snmpBase what Cyrus's masters up to 3.2 showed, at the
-// same places, and below snmpOwn what is ours.
+// What lies where is told by dist/mibs/CONSTANCE-MASTER-MIB.txt: below snmpBase what Cyrus's masters up to
+// 3.2 showed, at the same places, and below snmpOwn what is ours.
 var (
 	snmpBase = agentx.OID{1, 3, 6, 1, 4, 1, 3, 6, 1}
 	snmpOwn  = snmpBase.Below(100)
@@ -39,7 +39,8 @@ func snmpView(v *snmpLook) agentx.View {
 		return agentx.NewView(list)
 	}
 	c := &v.status.Counters
-	list = append(list, scalar(snmpOwn, 8, agentx.Counter(c.Forks)), scalar(snmpOwn, 9, agentx.Counter(c.ForkFails)),
+	list = append(list, scalar(snmpOwn, 8, agentx.Counter(c.Forks)), scalar(snmpOwn, 9,
+		agentx.Counter(c.ForkFails)),
 		scalar(snmpOwn, 10, agentx.Counter(c.Reloads)), scalar(snmpOwn, 11, agentx.Counter(v.status.LogDropped)))
 	for i := range v.status.Services {
 		s := &v.status.Services[i]
@@ -84,7 +85,8 @@ func truth(is bool) agentx.Value {
 	return agentx.Integer(2)
 }
 
-// cyrusRow is a listener as Cyrus's masters showed it: IPv6 is told by the name, and all processes are active ones.
+// cyrusRow is a listener as Cyrus's masters showed it: IPv6 is told by the name, and all processes are active
+// ones.
 func cyrusRow(s *master.ServiceStatus) []cell {
 	name, family, _ := strings.Cut(s.Name, "/")
 	if family == "ipv6" {

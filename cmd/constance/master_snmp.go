@@ -48,7 +48,8 @@ func startSNMP(m *master.Master, o snmpOptions, log *slog.Logger) (stop func()) 
 		return func() {}
 	}
 	s := &snmpMaster{m: m, every: snmpEvery}
-	s.agent = agentx.New(agentx.Options{Socket: o.socket, Description: snmpDescription, Subtree: snmpBase, View: s.view,
+	s.agent = agentx.New(agentx.Options{Socket: o.socket, Description: snmpDescription, Subtree: snmpBase,
+		View: s.view,
 		Ping: o.ping, Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -107,8 +108,8 @@ type notice struct {
 	objects []agentx.VarBind
 }
 
-// notices are what has come about between two looks: stalls of the loop, listeners that pause after failures, listeners
-// with all the workers they may have while clients wait. Each is told once, when it begins.
+// notices are what has come about between two looks: stalls of the loop, listeners that pause after failures,
+// listeners with all the workers they may have while clients wait. Each is told once, when it begins.
 func notices(before, now *snmpLook) (out []notice) {
 	fresh := int(min(now.loop.Stalls-before.loop.Stalls, uint64(len(now.loop.Recent))))
 	for i := range now.loop.Recent[len(now.loop.Recent)-fresh:] {

@@ -13,10 +13,12 @@ import (
 // A stuck loop takes nothing away of what is known without it, and leaves no old rows behind.
 func TestViewOfAStuckLoop(t *testing.T) {
 	v := snmpLook{up: time.Minute, loop: master.Loop{Stage: "status", RoundFor: 5 * time.Second, Stalls: 3},
-		status: &master.Status{Services: []master.ServiceStatus{{Name: "imap/ipv6", Ready: 2, Busy: 3, Draining: 1, Forks: 9,
+		status: &master.Status{Services: []master.ServiceStatus{{Name: "imap/ipv6", Ready: 2, Busy: 3,
+			Draining: 1, Forks: 9,
 			PausedFor: 1500 * time.Millisecond, Prefork: -1}}}}
 	whole := snmpView(&v)
-	for name, want := range map[string]uint64{"1.3.0": 6000, "2.1.2.1": 6, "2.1.1.1": 9, "100.2.1.9.1": 2, "100.2.1.5.1": 0, "100.1.1.0": 1,
+	for name, want := range map[string]uint64{"1.3.0": 6000, "2.1.2.1": 6, "2.1.1.1": 9, "100.2.1.9.1": 2,
+		"100.2.1.5.1": 0, "100.1.1.0": 1,
 		"100.1.3.0": 5000, "100.1.7.0": 3} {
 		if got := at(t, whole, name); got.Number != want || got.Type >= agentx.TypeNoSuchObject {
 			t.Errorf("%s: %+v, want %d", name, got, want)
@@ -62,7 +64,8 @@ func TestNotices(t *testing.T) {
 	look := func(stalls int, list ...master.ServiceStatus) snmpLook {
 		v := snmpLook{status: &master.Status{Services: list}, loop: master.Loop{Stalls: uint64(stalls)}}
 		for n := range min(stalls, 2) { // more are not remembered
-			v.loop.Recent = append(v.loop.Recent, master.Stall{Peak: master.Peak{Stage: "timer", For: time.Duration(stalls - n)}})
+			v.loop.Recent = append(v.loop.Recent, master.Stall{Peak: master.Peak{Stage: "timer",
+				For: time.Duration(stalls - n)}})
 		}
 		return v
 	}
@@ -72,19 +75,20 @@ func TestNotices(t *testing.T) {
 		before, now snmpLook
 		want        []agentx.OID
 	}{
-		"nothing new":           {look(1, calm), look(1, calm), nil},
-		"a pause":               {look(0, calm), look(0, paused), []agentx.OID{noticePaused}},
-		"it goes on":            {look(0, paused), look(0, paused), nil},
-		"full":                  {look(0, calm), look(0, full), []agentx.OID{noticeFull}},
-		"full goes on":          {look(0, full), look(0, full), nil},
-		"full, nobody waits":    {look(0, calm), look(0, busy), nil},
-		"no bound":              {look(0, calm), look(0, unbounded), nil},
-		"a new listener":        {look(0), look(0, paused), []agentx.OID{noticePaused}},
-		"two stalls":            {look(1, calm), look(3, calm), []agentx.OID{noticeStall, noticeStall}},
-		"more than remembered":  {look(0, calm), look(9, calm), []agentx.OID{noticeStall, noticeStall}},
-		"the loop is stuck":     {look(0, calm), mute, nil},
-		"it answers at last":    {mute, look(0, full), []agentx.OID{noticeFull}},
-		"all of it":             {look(0, calm), look(1, paused, full), []agentx.OID{noticeStall, noticePaused, noticeFull}},
+		"nothing new":          {look(1, calm), look(1, calm), nil},
+		"a pause":              {look(0, calm), look(0, paused), []agentx.OID{noticePaused}},
+		"it goes on":           {look(0, paused), look(0, paused), nil},
+		"full":                 {look(0, calm), look(0, full), []agentx.OID{noticeFull}},
+		"full goes on":         {look(0, full), look(0, full), nil},
+		"full, nobody waits":   {look(0, calm), look(0, busy), nil},
+		"no bound":             {look(0, calm), look(0, unbounded), nil},
+		"a new listener":       {look(0), look(0, paused), []agentx.OID{noticePaused}},
+		"two stalls":           {look(1, calm), look(3, calm), []agentx.OID{noticeStall, noticeStall}},
+		"more than remembered": {look(0, calm), look(9, calm), []agentx.OID{noticeStall, noticeStall}},
+		"the loop is stuck":    {look(0, calm), mute, nil},
+		"it answers at last":   {mute, look(0, full), []agentx.OID{noticeFull}},
+		"all of it": {look(0, calm), look(1, paused, full), []agentx.OID{noticeStall, noticePaused,
+			noticeFull}},
 		"a pause ends":          {look(0, paused), look(0, calm), nil},
 		"stuck, and it is told": {mute, mute, nil},
 	} {
@@ -106,7 +110,8 @@ func TestNoticeObjects(t *testing.T) {
 	if len(v) != len(n.objects) || len(v) != 7 {
 		t.Errorf("%d objects", len(n.objects))
 	}
-	if name, pending := at(t, v, "2.1.3.5"), at(t, v, "100.2.1.8.5"); string(name.Octets) != "pop" || pending.Number != 7 {
+	if name, pending := at(t, v, "2.1.3.5"), at(t, v, "100.2.1.8.5"); string(name.Octets) != "pop" ||
+		pending.Number != 7 {
 		t.Errorf("%+v, %+v", name, pending)
 	}
 	long := snmpText("%s", strings.Repeat("x", 300))

@@ -11,7 +11,8 @@ import (
 	"github.com/constance-mail/constance/internal/systemd"
 )
 
-// statusEvery is how often the service manager is told what there is to see, unless it wants a sign of life more often.
+// statusEvery is how often the service manager is told what there is to see, unless it wants a sign of life
+// more often.
 const statusEvery = 10 * time.Second
 
 // supervised tells the service manager how a master does.
@@ -67,8 +68,8 @@ func (s *supervised) send(lines ...string) {
 	}
 }
 
-// start tells until stop how the master does. A sign of life follows each answer of the loop, which goes a whole round to
-// give it, and nothing else: if the loop hangs, the service manager hears nothing more.
+// start tells until stop how the master does. A sign of life follows each answer of the loop, which goes a
+// whole round to give it, and nothing else: if the loop hangs, the service manager hears nothing more.
 func (s *supervised) start(m *master.Master) (stop func()) {
 	if s.notify == nil {
 		return func() {}
@@ -118,7 +119,8 @@ func summary(st *master.Status) string {
 			paused++
 		}
 	}
-	text := fmt.Sprintf("%s; processes: %d ready, %d busy, %d draining", count(len(names), "service"), ready, busy, draining)
+	text := fmt.Sprintf("%s; processes: %d ready, %d busy, %d draining", count(len(names), "service"), ready,
+		busy, draining)
 	if st.Stopping {
 		text = "Stopping: " + text
 	}

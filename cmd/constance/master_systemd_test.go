@@ -101,7 +101,8 @@ func TestNotifyPhases(t *testing.T) {
 	m.until("STOPPING=1")
 }
 
-// A sign of life comes from the loop's own progress: while it hangs there is none, however long; then they come again.
+// A sign of life comes from the loop's own progress: while it hangs there is none, however long; then they
+// come again.
 func TestWatchdogNeedsTheLoop(t *testing.T) {
 	m := newManager(t, "WATCHDOG_USEC=40000")
 	hung, free := make(chan struct{}), make(chan struct{})
@@ -128,7 +129,8 @@ func TestSummary(t *testing.T) {
 	for want, st := range map[string]master.Status{
 		"0 services; processes: 0 ready, 0 busy, 0 draining": {},
 		"2 services; processes: 5 ready, 2 busy, 1 draining; 3 clients waiting; 1 listener paused after failures; 1 stall of the loop": {
-			Stalls: 1, Services: []master.ServiceStatus{{Name: "imap/ipv4", Ready: 3, Busy: 1}, {Name: "imap/ipv6", Ready: 2},
+			Stalls: 1, Services: []master.ServiceStatus{{Name: "imap/ipv4", Ready: 3, Busy: 1}, {Name: "imap/ipv6",
+				Ready: 2},
 				{Name: "pop/ipv4", Busy: 1, Draining: 1, Pending: 3, PausedFor: time.Second}}},
 		"Stopping: 1 service; processes: 0 ready, 0 busy, 2 draining": {Stopping: true,
 			Services: []master.ServiceStatus{{Name: "imap/ipv4", Draining: 2}}},

@@ -13,11 +13,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watch draws what show gives until Ctrl-C, which is how one leaves and no error, or the end of ctx. On a terminal each
-// drawing replaces the one before, line by line, so that nothing flickers; elsewhere they follow each other.
-func (p *program) watch(ctx context.Context, every time.Duration, show func(context.Context) (string, error)) error {
+// shower gives what is to be shown now.
+type shower func(context.Context) (string, error)
+
+// watch is redraw until Ctrl-C.
+func (p *program) watch(ctx context.Context, every time.Duration, show shower) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	return p.redraw(ctx, every, show)
+}
+
+// redraw draws what show gives until the end of ctx, which is how one leaves and no error. On a terminal each
+// drawing replaces the one before, line by line, so that nothing flickers; elsewhere they follow each other.
+func (p *program) redraw(ctx context.Context, every time.Duration, show shower) error {
 	s := &screen{w: p.stdout}
 	if f, ok := p.stdout.(*os.File); ok && !p.json {
 		s.file = f
@@ -110,10 +118,11 @@ func fit(text string, rows, cols int) string {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
-		if r := []rune(l); len(r) > cols {
-			l = string(r[:cols])
+		r := []rune(l)
+		b.WriteString(string(r[:min(len(r), cols)]))
+		if len(r) < cols { // else it would wipe the last column
+			b.WriteString(restOfLine)
 		}
-		b.WriteString(l + restOfLine)
 	}
 	return b.String() + restBelow
 }

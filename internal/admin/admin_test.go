@@ -153,3 +153,41 @@ func TestDefaultsAnswer(t *testing.T) {
 		t.Errorf("no server: %+v", v)
 	}
 }
+
+// A process is known by its own path, and who listens there by the kernel's word.
+func TestListenAt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.sock")
+	other := filepath.Join(filepath.Dir(path), "x.999999999.sock") // of a process that is gone: none of our business here
+	os.WriteFile(other, nil, 0o600)
+	for range 2 { // the second finds nothing of the first
+		s, err := ListenAt(path, Options{Service: "master", Handle: map[string]http.HandlerFunc{
+			"POST /do": func(w http.ResponseWriter, _ *http.Request) { Answer(w, 7) },
+			"GET /no":  func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "not today", http.StatusConflict) }}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := At(path, "master")
+		if pid, err := p.Peer(); err != nil || pid != os.Getpid() || p.Path() != path || p.String() != "master" {
+			t.Errorf("peer %d, %v; %s", pid, err, p)
+		}
+		got := ""
+		err = p.Post(t.Context(), "/do", func(r io.Reader) error { _, err := fmt.Fscan(r, &got); return err })
+		if err != nil || got != "7" {
+			t.Errorf("%q, %v", got, err)
+		}
+		if _, err := Ask[int](t.Context(), p, "/no"); err == nil || !strings.Contains(err.Error(), "409") ||
+			!strings.Contains(err.Error(), "not today") {
+			t.Errorf("a refusal: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(other); err != nil {
+		t.Error("a file beside the socket is gone")
+	}
+	os.WriteFile(path, []byte("precious"), 0o600)
+	if _, err := ListenAt(path, Options{Service: "master"}); err == nil {
+		t.Error("a file is replaced")
+	}
+}

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Process is one process of a server that can be asked.
@@ -86,6 +88,28 @@ func (p Process) do(ctx context.Context, method, path string, read func(io.Reade
 		return fmt.Errorf("%s: %s: %s", p, path, strings.TrimSpace(resp.Status+" "+string(text)))
 	}
 	return read(io.LimitReader(resp.Body, maxAnswer))
+}
+
+// Peer is the process id of whoever listens on the socket, by the kernel's word: it holds even for one that is stopped.
+func (p Process) Peer() (pid int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c, err := p.dial(ctx, "", "")
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	raw, err := c.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var cred *unix.Ucred
+	var asked error
+	err = raw.Control(func(fd uintptr) { cred, asked = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	if err = errors.Join(err, asked); err != nil {
+		return 0, err
+	}
+	return int(cred.Pid), nil
 }
 
 func (p Process) dial(ctx context.Context, _, _ string) (net.Conn, error) {

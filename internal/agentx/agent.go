@@ -13,8 +13,8 @@ type Options struct {
 	Description string
 	Subtree     OID // all names in views are below it
 
-	// View gives all that there is to see now. It is called from one goroutine, for each request of the agent, which
-	// waits for a few seconds.
+	// View gives all that there is to see now. It is called from one goroutine, for each request of the agent,
+	// which waits for a few seconds.
 	View func(context.Context) View
 
 	Ping time.Duration // how often the connection is tried; default 15 s
@@ -53,8 +53,8 @@ func New(o Options) *Agent {
 // trapOID is snmpTrapOID.0 of the SNMPv2-MIB, whose value names a notification.
 var trapOID = OID{1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0}
 
-// Notify hands a notification to the SNMP agent, as soon as there is a connection. It never waits; if too many wait
-// already it is dropped, and false.
+// Notify hands a notification to the SNMP agent, as soon as there is a connection. It never waits; if too
+// many wait already it is dropped, and false.
 func (a *Agent) Notify(name OID, objects ...VarBind) bool {
 	list := append([]VarBind{{Name: trapOID, Value: Identifier(name)}}, objects...)
 	select {

@@ -30,9 +30,10 @@ func startAgent(t *testing.T, ping, silence time.Duration) (*snmpd, *Agent) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := New(Options{Socket: path, Description: "test", Subtree: subtree, Ping: ping, View: func(context.Context) View {
-		return NewView([]VarBind{{subtree.Below(1, 0), Text("hello")}, {subtree.Below(2, 0), Integer(2)}})
-	}})
+	a := New(Options{Socket: path, Description: "test", Subtree: subtree, Ping: ping,
+		View: func(context.Context) View {
+			return NewView([]VarBind{{subtree.Below(1, 0), Text("hello")}, {subtree.Below(2, 0), Integer(2)}})
+		}})
 	a.retry, a.silence = time.Millisecond, silence
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -105,16 +106,20 @@ func (s *snmpd) ask(b Body) *Response {
 func TestAgentAnswers(t *testing.T) {
 	s, _ := startAgent(t, time.Hour, time.Hour)
 	r := s.ask(&Get{[]Range{{Start: subtree.Below(1, 0)}, {Start: subtree.Below(1)}}})
-	if r.Error != OK || len(r.Binds) != 2 || string(r.Binds[0].Octets) != "hello" || r.Binds[1].Type != TypeNoSuchInstance {
+	if r.Error != OK || len(r.Binds) != 2 || string(r.Binds[0].Octets) != "hello" ||
+		r.Binds[1].Type != TypeNoSuchInstance {
 		t.Errorf("get: %+v", r)
 	}
-	if r = s.ask(&GetNext{[]Range{{Start: subtree}}}); len(r.Binds) != 1 || string(r.Binds[0].Octets) != "hello" {
+	if r = s.ask(&GetNext{[]Range{{Start: subtree}}}); len(r.Binds) != 1 ||
+		string(r.Binds[0].Octets) != "hello" {
 		t.Errorf("get next: %+v", r)
 	}
-	if r = s.ask(&GetBulk{0, 5, []Range{{Start: subtree}}}); len(r.Binds) != 3 || r.Binds[2].Type != TypeEndOfView {
+	if r = s.ask(&GetBulk{0, 5, []Range{{Start: subtree}}}); len(r.Binds) != 3 ||
+		r.Binds[2].Type != TypeEndOfView {
 		t.Errorf("get bulk: %+v", r)
 	}
-	if r = s.ask(&TestSet{[]VarBind{{subtree.Below(2, 0), Integer(3)}}}); r.Error != NotWritable || r.Index != 1 {
+	if r = s.ask(&TestSet{[]VarBind{{subtree.Below(2, 0), Integer(3)}}}); r.Error != NotWritable ||
+		r.Index != 1 {
 		t.Errorf("set: %+v", r)
 	}
 	s.write(&Packet{Session: 7, Body: &SetStep{codeCleanupSet}}) // has no answer: the next is that to the commit
@@ -258,8 +263,10 @@ func TestAgentRefused(t *testing.T) {
 
 func TestEndpoint(t *testing.T) {
 	for socket, want := range map[string][2]string{
-		"/var/agentx/master": {"unix", "/var/agentx/master"}, "unix:/x": {"unix", "/x"}, "tcp:localhost:705": {"tcp", "localhost:705"},
-		"127.0.0.1:705": {"tcp", "127.0.0.1:705"}, "[::1]:705": {"tcp", "[::1]:705"}, "relative": {"unix", "relative"},
+		"/var/agentx/master": {"unix", "/var/agentx/master"}, "unix:/x": {"unix", "/x"},
+		"tcp:localhost:705": {"tcp", "localhost:705"},
+		"127.0.0.1:705":     {"tcp", "127.0.0.1:705"}, "[::1]:705": {"tcp", "[::1]:705"}, "relative": {"unix",
+			"relative"},
 	} {
 		if network, addr := Endpoint(socket); network != want[0] || addr != want[1] {
 			t.Errorf("%s: %s %s", socket, network, addr)

@@ -1,9 +1,10 @@
-// Package agentx is a subagent of an SNMP agent, by the AgentX protocol of RFC 2741: an agent such as net-snmp's snmpd,
-// which speaks SNMP with the network, asks it for the values below one object identifier and passes its notifications on.
+// Package agentx is a subagent of an SNMP agent, by the AgentX protocol of RFC 2741: an agent such as
+// net-snmp's snmpd, which speaks SNMP with the network, asks it for the values below one object identifier
+// and passes its notifications on.
 //
-// Packets are values that are parsed from octets and appended to octets (Packet, Body). A View is all that there is to
-// see at one moment, and an Agent answers from views, registers itself again whenever the connection was lost, and
-// looks by pings whether it still stands. Nothing can be set.
+// Packets are values that are parsed from octets and appended to octets (Packet, Body). A View is all that
+// there is to see at one moment, and an Agent answers from views, registers itself again whenever the
+// connection was lost, and looks by pings whether it still stands. Nothing can be set.
 package agentx
 
 import (
@@ -135,8 +136,9 @@ func (v View) Get(o OID) VarBind {
 	return VarBind{Name: o, Value: Value{Type: TypeNoSuchInstance}}
 }
 
-// Next is the first value of a range: after its start, or from it on if the range includes it, and before its end unless
-// that is empty. If there is none it is TypeEndOfView with the start's name. RFC 2741 section 7.2.3.2.
+// Next is the first value of a range: after its start, or from it on if the range includes it, and before its
+// end unless that is empty. If there is none it is TypeEndOfView with the start's name. RFC 2741 section
+// 7.2.3.2.
 func (v View) Next(r Range) VarBind {
 	i, found := v.at(r.Start)
 	if found && !r.Include {

@@ -15,7 +15,8 @@ func packets() []*Packet {
 		{OID{1, 3, 6, 1, 4, 1, 3}, Integer(-7)}, {OID{1, 3, 6, 1, 2}, Text("hello")}, {OID{2, 1}, Text("")},
 		{OID{1, 3, 6, 1}, Value{Type: TypeNull}}, {OID{1}, Identifier(OID{1, 3, 6, 1, 255, 9})},
 		{OID{1, 3, 6, 1, 256}, Counter(1 << 33)}, {OID{1, 3, 6, 1, 0}, Gauge(1 << 33)}, {nil, Ticks(time.Minute)},
-		{OID{1}, Value{Type: TypeCounter64, Number: math.MaxUint64}}, {OID{1}, Value{Type: TypeIPAddress, Octets: []byte{127, 0, 0, 1}}},
+		{OID{1}, Value{Type: TypeCounter64, Number: math.MaxUint64}}, {OID{1}, Value{Type: TypeIPAddress,
+			Octets: []byte{127, 0, 0, 1}}},
 		{OID{1}, Value{Type: TypeOpaque, Octets: []byte{1}}}, {OID{1}, Value{Type: TypeNoSuchObject}},
 		{OID{1}, Value{Type: TypeNoSuchInstance}}, {OID{1}, Value{Type: TypeEndOfView}},
 	}
@@ -25,9 +26,11 @@ func packets() []*Packet {
 		{Body: &Close{ReasonShutdown}}, {Body: &Register{5, 127, OID{1, 3, 6, 1, 4, 1, 3}, OptionalBound{}}},
 		{Context: []byte("other"), Body: &Register{5, 127, OID{1, 3}, OptionalBound{2, 9}}},
 		{Context: []byte{}, Body: &Unregister{127, OID{1, 3}, OptionalBound{1, 2}}},
-		{Body: &Get{ranges}}, {Context: []byte("x"), Body: &GetNext{ranges}}, {Body: &GetBulk{1, 10, ranges}}, {Body: &TestSet{binds}},
+		{Body: &Get{ranges}}, {Context: []byte("x"), Body: &GetNext{ranges}}, {Body: &GetBulk{1, 10, ranges}},
+		{Body: &TestSet{binds}},
 		{Body: &SetStep{codeCommitSet}}, {Body: &SetStep{codeUndoSet}}, {Body: &SetStep{codeCleanupSet}},
-		{Body: &Notify{binds}}, {Body: &Ping{}}, {Body: &Response{Up: 100, Error: NotWritable, Index: 1, Binds: binds}},
+		{Body: &Notify{binds}}, {Body: &Ping{}}, {Body: &Response{Up: 100, Error: NotWritable, Index: 1,
+			Binds: binds}},
 	}
 }
 
@@ -43,7 +46,8 @@ func TestRoundTrip(t *testing.T) {
 
 // The octets of RFC 2741 section 5.1's examples, in a Get of one range.
 func TestOctets(t *testing.T) {
-	p := &Packet{Session: 7, Transaction: 8, ID: 9, Body: &Get{[]Range{{Start: OID{1, 3, 6, 1, 2, 1, 1, 1, 0}, Include: true}}}}
+	p := &Packet{Session: 7, Transaction: 8, ID: 9, Body: &Get{[]Range{{Start: OID{1, 3, 6, 1, 2, 1, 1, 1, 0},
+		Include: true}}}}
 	want := []byte{1, 5, 0x10, 0, 0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0, 24 + 0,
 		4, 2, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}
 	if got := p.Append(nil); !bytes.Equal(got, want) {
@@ -75,9 +79,11 @@ func TestBadPackets(t *testing.T) {
 	}
 	get := (&Packet{Body: &Get{[]Range{{Start: OID{1, 2, 3}}}}}).Append(nil)
 	for name, b := range map[string][]byte{
-		"nothing": nil, "a short header": ping[:19], "another version": change(0, 2), "an odd length": change(19, 3),
-		"too long": change(16, 0x7f), "less than it says": change(19, 4), "more than it says": append(bytes.Clone(ping), 0, 0, 0, 0),
-		"a body cut off": append(append(bytes.Clone(get[:19]), 4), get[20:24]...),
+		"nothing": nil, "a short header": ping[:19], "another version": change(0, 2), "an odd length": change(19,
+			3),
+		"too long": change(16, 0x7f), "less than it says": change(19, 4),
+		"more than it says": append(bytes.Clone(ping), 0, 0, 0, 0),
+		"a body cut off":    append(append(bytes.Clone(get[:19]), 4), get[20:24]...),
 	} {
 		if p, err := Parse(b); err == nil {
 			t.Errorf("%s: %+v", name, p)
@@ -135,7 +141,8 @@ func TestValuesKeepTheirBounds(t *testing.T) {
 }
 
 func TestView(t *testing.T) {
-	v := NewView([]VarBind{{OID{1, 3}, Integer(3)}, {OID{1, 1}, Integer(1)}, {OID{1, 2, 5}, Integer(2)}, {OID{1, 1}, Integer(9)}})
+	v := NewView([]VarBind{{OID{1, 3}, Integer(3)}, {OID{1, 1}, Integer(1)}, {OID{1, 2, 5}, Integer(2)},
+		{OID{1, 1}, Integer(9)}})
 	if len(v) != 3 {
 		t.Fatalf("%v", v)
 	}
@@ -151,13 +158,16 @@ func TestView(t *testing.T) {
 		r    Range
 		want string // empty: the end
 	}{
-		{Range{Start: OID{1}}, "1.1"}, {Range{Start: OID{1, 1}}, "1.2.5"}, {Range{Start: OID{1, 1}, Include: true}, "1.1"},
-		{Range{Start: OID{1, 2}, Include: true}, "1.2.5"}, {Range{Start: OID{1, 2, 5}}, "1.3"}, {Range{Start: OID{1, 3}}, ""},
+		{Range{Start: OID{1}}, "1.1"}, {Range{Start: OID{1, 1}}, "1.2.5"}, {Range{Start: OID{1, 1},
+			Include: true}, "1.1"},
+		{Range{Start: OID{1, 2}, Include: true}, "1.2.5"}, {Range{Start: OID{1, 2, 5}}, "1.3"},
+		{Range{Start: OID{1, 3}}, ""},
 		{Range{Start: OID{1, 1}, End: OID{1, 2}}, ""}, {Range{Start: OID{1, 1}, End: OID{1, 2, 5}}, ""},
 		{Range{Start: OID{1, 1}, End: OID{1, 2, 6}}, "1.2.5"},
 	} {
 		b := v.Next(c.r)
-		if c.want == "" && (b.Type != TypeEndOfView || b.Name.Compare(c.r.Start) != 0) || c.want != "" && b.Name.String() != c.want {
+		if c.want == "" && (b.Type != TypeEndOfView || b.Name.Compare(c.r.Start) != 0) || c.want != "" &&
+			b.Name.String() != c.want {
 			t.Errorf("%+v: %+v, want %q", c.r, b, c.want)
 		}
 	}
@@ -180,7 +190,8 @@ func TestBulk(t *testing.T) {
 		g    GetBulk
 		want []string
 	}{
-		{GetBulk{1, 2, []Range{{Start: OID{1}}, {Start: OID{1}}, {Start: OID{1, 2}}}}, []string{"1.1", "1.1", "1.3", "1.2", "1.3$"}},
+		{GetBulk{1, 2, []Range{{Start: OID{1}}, {Start: OID{1}}, {Start: OID{1, 2}}}}, []string{"1.1", "1.1",
+			"1.3", "1.2", "1.3$"}},
 		{GetBulk{0, 100, []Range{{Start: OID{1, 1}}}}, []string{"1.2", "1.3", "1.3$"}},
 		{GetBulk{9, 9, []Range{{Start: OID{1}}}}, []string{"1.1"}}, {GetBulk{0, 0, []Range{{Start: OID{1}}}}, nil},
 	} {

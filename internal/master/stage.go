@@ -22,7 +22,8 @@ const (
 	stages
 )
 
-var stageNames = [stages]string{"wait", "signals", "children", "status", "listeners", "findings", "timer", "reload", "admin"}
+var stageNames = [stages]string{"wait", "signals", "children", "status", "listeners", "findings", "timer",
+	"reload", "admin"}
 
 func (s stage) String() string { return stageNames[s] }
 
@@ -45,8 +46,8 @@ func (h *Histogram) Total() (n uint64) {
 	return n
 }
 
-// Quantile is a bound that the share q of the durations does not exceed: a power of two, or Max if that is less; 0 if
-// there are none.
+// Quantile is a bound that the share q of the durations does not exceed: a power of two, or Max if that is
+// less; 0 if there are none.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	want, sum := q*float64(h.Total()), uint64(0)
 	for n, c := range h.Counts[:buckets-1] {
@@ -87,8 +88,8 @@ type Peak struct {
 	At    time.Time     `json:"at"`              // when it was over
 }
 
-// stopwatch times the rounds and their stages. The owner of the loop calls enter; everything that others read is atomic,
-// so that they can while the owner is stuck.
+// stopwatch times the rounds and their stages. The owner of the loop calls enter; everything that others read
+// is atomic, so that they can while the owner is stuck.
 type stopwatch struct {
 	begin   time.Time // the watch's own zero
 	bound   time.Duration
@@ -151,7 +152,8 @@ func (w *stopwatch) endRound(t time.Duration) {
 		w.longest.Store(&Peak{For: d, Stage: w.worst.String(), At: time.Now()})
 	}
 	if d > w.bound {
-		w.stalls.end(began, Stall{Peak: Peak{For: d, Stage: w.worst.String(), At: time.Now()}, Frozen: w.frozenFor(t)})
+		w.stalls.end(began, Stall{Peak: Peak{For: d, Stage: w.worst.String(), At: time.Now()},
+			Frozen: w.frozenFor(t)})
 	}
 }
 
@@ -171,7 +173,8 @@ func (w *stopwatch) waited(d time.Duration) {
 // tick is how often the watchdog looks.
 func (w *stopwatch) tick() time.Duration { return max(w.bound/2, time.Millisecond) }
 
-// now is the present stage, for how long it lasts and for how long the present round has worked, 0 while it waits.
+// now is the present stage, for how long it lasts and for how long the present round has worked, 0 while it
+// waits.
 func (w *stopwatch) now() (s stage, stageFor, roundFor time.Duration) {
 	p, work, t := w.present.Load(), w.work.Load(), w.time()
 	if work != 0 {

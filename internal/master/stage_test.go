@@ -10,7 +10,8 @@ import (
 
 func TestHistogram(t *testing.T) {
 	var c counts
-	for _, d := range []time.Duration{0, 999, time.Microsecond, 3 * time.Microsecond, time.Millisecond, time.Hour} {
+	for _, d := range []time.Duration{0, 999, time.Microsecond, 3 * time.Microsecond, time.Millisecond,
+		time.Hour} {
 		c.add(d)
 	}
 	h := c.histogram(stageLife)
@@ -70,7 +71,8 @@ func TestStopwatch(t *testing.T) {
 	})
 }
 
-// A round above the bound is a stall: seen by the watchdog while it lasts, counted once, and complete when it is over.
+// A round above the bound is a stall: seen by the watchdog while it lasts, counted once, and complete when it
+// is over.
 func TestStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out syncBuffer
@@ -108,7 +110,8 @@ func TestStallOfTheProcess(t *testing.T) {
 		time.Sleep(time.Second)
 		w.enter(stageWait)
 		list, _ := w.stalls.recent()
-		if len(list) != 1 || list[0].Frozen != 950*time.Millisecond || !strings.Contains(list[0].Cause(), "stood still") {
+		if len(list) != 1 || list[0].Frozen != 950*time.Millisecond ||
+			!strings.Contains(list[0].Cause(), "stood still") {
 			t.Errorf("%+v: %s", list, list[0].Cause())
 		}
 		w.enter(stageSignals)
@@ -129,7 +132,8 @@ func TestStallsAreBounded(t *testing.T) {
 		l.end(int64(n+1), Stall{Peak: Peak{For: time.Duration(n)}})
 	}
 	list, n := l.recent()
-	if n != stallsKept+5 || len(list) != stallsKept || list[0].For != 5 || list[stallsKept-1].For != stallsKept+4 {
+	if n != stallsKept+5 || len(list) != stallsKept || list[0].For != 5 ||
+		list[stallsKept-1].For != stallsKept+4 {
 		t.Errorf("%d of %d: %v", len(list), n, list)
 	}
 	if l.begin(stallsKept+5, Stall{}) {
@@ -145,16 +149,17 @@ func TestLoopWhileStuck(t *testing.T) {
 	<-in
 	r.meanwhile("a stall", func() bool {
 		l := r.m.Loop()
-		return l.Stalls == 1 && l.RoundFor > 20*time.Millisecond && strings.Contains(l.Where, "(*Master).answer")
+		return len(l.Recent) > 0 && l.Recent[len(l.Recent)-1].Lasts && strings.Contains(l.Where, "(*Master).answer")
 	})
 	l := r.m.Loop()
 	if s := l.Recent[len(l.Recent)-1]; l.Stage != "admin" || !s.Lasts || s.Stage != "admin" {
 		t.Errorf("%+v", l)
 	}
 	close(free)
-	r.eventually("the end of it", func() bool { return !r.m.Loop().Recent[0].Lasts })
-	if s := r.m.Loop().Recent[0]; !strings.Contains(s.Cause(), "(*Master).answer") {
-		t.Errorf("cause %q", s.Cause())
+	stuck := len(l.Recent) - 1 // a busy machine may stall before and after
+	r.eventually("the end of it", func() bool { return !r.m.Loop().Recent[stuck].Lasts })
+	if s := r.m.Loop().Recent[stuck]; !strings.Contains(s.Where, "(*Master).answer") {
+		t.Errorf("%+v", s)
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 // Stall is a round of the loop that took longer than Config.Stall.
 type Stall struct {
 	Peak
-	Frozen time.Duration `json:"frozen"`          // of it, nothing of the process ran: stopped, or no processor to be had
-	Where  string        `json:"where,omitempty"` // functions that the loop was in when it was noticed, innermost first
+	Frozen time.Duration `json:"frozen"`          // of it, nothing of the process ran, see Cause
+	Where  string        `json:"where,omitempty"` // functions that the loop was in, innermost first
 	Lasts  bool          `json:"lasts,omitempty"` // it is not over
 }
 
@@ -119,8 +119,8 @@ func (w *stopwatch) look(log *slog.Logger) {
 // framesShown is how many functions tell where the loop is.
 const framesShown = 5
 
-// loopFrames names the functions that the loop's goroutine is in, innermost first: "poll < (*Master).pending". It
-// stops the process for as long as it takes to write down all stacks.
+// loopFrames names the functions that the loop's goroutine is in, innermost first: "poll <
+// (*Master).pending". It stops the process for as long as it takes to write down all stacks.
 func loopFrames() string {
 	buf := make([]byte, 4<<20)
 	for part := range bytes.SplitSeq(buf[:runtime.Stack(buf, true)], []byte("\n\n")) {

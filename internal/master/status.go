@@ -19,7 +19,7 @@ type Status struct {
 	Counters   Counters        `json:"counters"`
 	Rounds     uint64          `json:"rounds"`       // of the loop
 	Longest    time.Duration   `json:"longestRound"` // without waiting
-	LongestGap time.Duration   `json:"longestGap"`   // from when something came to do until the loop came to look
+	LongestGap time.Duration   `json:"longestGap"`   // from when anything came to do until the loop looked
 	Stalls     uint64          `json:"stalls"`       // rounds longer than Config.Stall
 	LogDropped uint64          `json:"logDropped"`   // lines that the log could not take in time
 	Stages     []Histogram     `json:"stages"`
@@ -107,7 +107,7 @@ type Loop struct {
 	Where        string        `json:"where,omitempty"`
 	Rounds       uint64        `json:"rounds"`
 	LongestRound Peak          `json:"longestRound"` // without waiting
-	LongestGap   Peak          `json:"longestGap"`   // from when something came to do until the loop came to look
+	LongestGap   Peak          `json:"longestGap"`   // from when anything came to do until the loop looked
 	Stalls       uint64        `json:"stalls"`       // rounds longer than Config.Stall, ever
 	Recent       []Stall       `json:"recent"`       // the last of them, the oldest first
 	Stages       []Histogram   `json:"stages"`
@@ -116,8 +116,8 @@ type Loop struct {
 // Up is for how long there is a master. Safe for any goroutine.
 func (m *Master) Up() time.Duration { return m.clock.time() }
 
-// Loop tells it even while the loop is stuck. Safe for any goroutine. Where is filled in, as in Stall, if the round has
-// taken longer than Config.Stall already.
+// Loop tells it even while the loop is stuck. Safe for any goroutine. Where is filled in, as in Stall, if the
+// round has taken longer than Config.Stall already.
 func (m *Master) Loop() Loop {
 	w := m.clock
 	s, stageFor, roundFor := w.now()
@@ -181,8 +181,10 @@ func (m *Master) until(j *roster.JobView, now time.Duration) time.Duration {
 }
 
 func (m *Master) serviceStatus(v *roster.InstView, now time.Duration) ServiceStatus {
-	st := ServiceStatus{Name: v.Service.Name, Ready: v.Ready, Busy: v.Busy, Draining: v.Draining, Starting: v.Starting,
-		Prefork: v.Service.Prefork, MaxChild: max(v.Service.MaxChild, 0), Forks: v.Forks, Fails: v.Fails, Hung: v.Hung,
+	st := ServiceStatus{Name: v.Service.Name, Ready: v.Ready, Busy: v.Busy, Draining: v.Draining,
+		Starting: v.Starting,
+		Prefork:  v.Service.Prefork, MaxChild: max(v.Service.MaxChild, 0), Forks: v.Forks, Fails: v.Fails,
+		Hung:  v.Hung,
 		Conns: v.Conns, Pending: v.Pending, ForkRate: v.ForkRate, PausedFor: v.PausedFor, Leaving: v.Removed,
 		Workers: []Worker{}}
 	if i := m.insts[v.ID]; i != nil && i.sock != nil {

@@ -1,6 +1,7 @@
-// Package proc reads what the Linux kernel says about a process: what it does now, what it waits for, how much memory it
-// has. Everything comes from files below /proc, each read for itself; a process that has ended gives zero values and an
-// error. What the kernel keeps from the reader (for a process of another user) stays empty.
+// Package proc reads what the Linux kernel says about a process: what it does now, what it waits for, how
+// much memory it has. Everything comes from files below /proc, each read for itself; a process that has ended
+// gives zero values and an error. What the kernel keeps from the reader (for a process of another user) stays
+// empty.
 package proc
 
 import (
@@ -15,7 +16,7 @@ import (
 // Process is what the kernel says of one. In JSON durations are nanoseconds.
 type Process struct {
 	Name    string        `json:"name"`              // of the program, at most 15 octets
-	State   string        `json:"state"`             // running, sleeping, in uninterruptible sleep, stopped, ended, ...
+	State   string        `json:"state"`             // running, sleeping, stopped: see states
 	CPU     time.Duration `json:"cpu"`               // used so far, by the process and its threads
 	Threads int           `json:"threads"`           //
 	Wait    string        `json:"wait,omitempty"`    // the kernel function that its first thread sleeps in
@@ -23,7 +24,8 @@ type Process struct {
 }
 
 // states are the letters of proc_pid_stat(5).
-var states = map[byte]string{'R': "running", 'S': "sleeping", 'D': "in uninterruptible sleep", 'Z': "ended, not reaped",
+var states = map[byte]string{'R': "running", 'S': "sleeping", 'D': "in uninterruptible sleep",
+	'Z': "ended, not reaped",
 	'T': "stopped", 't': "stopped by a tracer", 'X': "dead", 'x': "dead", 'K': "wakekill", 'W': "waking",
 	'P': "parked", 'I': "idle"}
 
@@ -81,8 +83,8 @@ func parseStat(b []byte) (Process, error) {
 	return p, nil
 }
 
-// Memory is how much memory pid has in use, in octets: rss with all of what it shares with others, pss with only its
-// share of that. 0 is unknown.
+// Memory is how much memory pid has in use, in octets: rss with all of what it shares with others, pss with
+// only its share of that. 0 is unknown.
 func Memory(pid int) (rss, pss int64) {
 	if f := strings.Fields(string(read(pid, "statm"))); len(f) > 1 {
 		pages, _ := strconv.ParseInt(f[1], 10, 64) // the kernel's own number
@@ -97,7 +99,8 @@ func Memory(pid int) (rss, pss int64) {
 	return rss, pss
 }
 
-// Children are the processes that pid started and that have not been reaped, in the order of the kernel, thread by thread.
+// Children are the processes that pid started and that have not been reaped, in the order of the kernel,
+// thread by thread.
 func Children(pid int) []int {
 	var out []int
 	tasks, _ := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task") // no such process has no children
@@ -111,7 +114,8 @@ func Children(pid int) []int {
 	return out
 }
 
-// Command is the command line of pid, its environment and its working directory; empty if they cannot be read.
+// Command is the command line of pid, its environment and its working directory; empty if they cannot be
+// read.
 func Command(pid int) (argv, env []string, dir string) {
 	dir, _ = os.Readlink("/proc/" + strconv.Itoa(pid) + "/cwd") // what cannot be read is not known
 	return zeroes(read(pid, "cmdline")), zeroes(read(pid, "environ")), dir

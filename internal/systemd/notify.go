@@ -1,6 +1,6 @@
-// Package systemd speaks to the service manager that started this process, by the protocol of sd_notify(3): datagrams of
-// lines "KEY=value" to the socket that the environment names. Nothing here waits: a manager that does not read loses
-// what does not fit, as it would lose it from any other program.
+// Package systemd speaks to the service manager that started this process, by the protocol of sd_notify(3):
+// datagrams of lines "KEY=value" to the socket that the environment names. Nothing here waits: a manager that
+// does not read loses what does not fit, as it would lose it from any other program.
 package systemd
 
 import (
@@ -23,8 +23,8 @@ const (
 // Status is what `systemctl status` shows.
 func Status(text string) string { return "STATUS=" + strings.ReplaceAll(text, "\n", " ") }
 
-// Reloading says that a reload has begun; Ready ends it. It holds the time, by which a manager knows which of its
-// requests is answered.
+// Reloading says that a reload has begun; Ready ends it. It holds the time, by which a manager knows which of
+// its requests is answered.
 func Reloading() string {
 	var t unix.Timespec
 	unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) //nolint:errcheck // this clock is always there
@@ -37,8 +37,8 @@ type Notifier struct {
 	to *unix.SockaddrUnix
 }
 
-// Open finds the service manager; nil without an error if the environment names none. The name of a socket is a path, or
-// after a "@" an abstract one.
+// Open finds the service manager; nil without an error if the environment names none. The name of a socket is
+// a path, or after a "@" an abstract one.
 func Open(getenv func(string) string) (*Notifier, error) {
 	name := getenv("NOTIFY_SOCKET")
 	switch {

@@ -118,7 +118,8 @@ func TestWatchdog(t *testing.T) {
 			t.Errorf("%v: %v, want %v", e, got, want)
 		}
 	}
-	for _, e := range [][]string{nil, {"WATCHDOG_USEC=x"}, {"WATCHDOG_USEC=-1"}, {"WATCHDOG_USEC=5", "WATCHDOG_PID=1"},
+	for _, e := range [][]string{nil, {"WATCHDOG_USEC=x"}, {"WATCHDOG_USEC=-1"}, {"WATCHDOG_USEC=5",
+		"WATCHDOG_PID=1"},
 		{"WATCHDOG_USEC=99999999999999999"}} {
 		if got := Watchdog(env(e...)); got != 0 {
 			t.Errorf("%v: %v", e, got)
