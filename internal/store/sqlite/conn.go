@@ -106,8 +106,8 @@ func (c *conn) detach() bool {
 	return true
 }
 
-// forgetIndex takes SQLite's addresses of the index away, so that it asks for them when it next needs them. False: it
-// has not opened the log yet.
+// forgetIndex takes away what SQLite knows of a log: the addresses of its index, which it asks for when it next needs
+// them, and what it last read there. It is as in a new connection then. False: it has not opened the log yet.
 func (c *conn) forgetIndex() bool {
 	tree := at[lib.TBtree](at[lib.TDb](at[lib.Tsqlite3](c.db).FaDb).FpBt)
 	pager := at[lib.TPager](at[lib.TBtShared](tree.FpBt).FpPager)
@@ -116,6 +116,7 @@ func (c *conn) forgetIndex() bool {
 	}
 	wal := at[lib.TWal](pager.FpWal)
 	clear(unsafe.Slice(at[uintptr](wal.FapWiData), wal.FnWiData))
+	wal.Fhdr, wal.FnCkpt = lib.TWalIndexHdr{}, 0 // without the latter it would not draw the salt of a first log
 	return true
 }
 

@@ -351,6 +351,29 @@ func TestDiskLongLog(t *testing.T) {
 	}
 }
 
+// The first log of an account gets a salt that is drawn, whatever the connection did before.
+func TestDiskSalt(t *testing.T) {
+	dir, old := newAccountDir(t), newAccountDir(t)
+	c := openDisk(t, dir, true)
+	wantLimit(t, c, 0) // makes the index, writes nothing
+	c = openDisk(t, old, true)
+	for i := range int64(3) { // begins logs anew
+		setLimit(t, c, i)
+		if err := c.exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(t, c, dir)
+	setLimit(t, c, 5)
+	b, err := os.ReadFile(dir + logName)
+	if err != nil || len(b) < logHead {
+		t.Fatal(len(b), err)
+	}
+	if string(b[16:24]) == "\x00\x00\x00\x00\x00\x00\x00\x00" {
+		t.Error("the salt is not drawn")
+	}
+}
+
 // A connection in a transaction is not for others.
 func TestDiskBusy(t *testing.T) {
 	c := openDisk(t, newAccountDir(t), true)
