@@ -28,7 +28,7 @@ var may = map[string][]string{
 	"internal/admin": {},
 
 	// beside all this: nothing of mail
-	"internal/service": {}, "internal/master": {"service"}, "internal/master/sim": {"master/roster", "service"},
+	"internal/service": {}, "internal/master": {"service"}, "internal/master/sim": {"master/roster", "service"}, "internal/master/model": {},
 	"internal/master/roster": {"master/cron", "service"}, "internal/master/cron": {},
 	"internal/master/cyrusconf": {"master"}, "internal/metrics": {"wait"},
 

@@ -251,7 +251,13 @@ func (s *State) setBusy(c *child, busy bool) {
 
 // drain tells a worker to finish; once.
 func (s *State) drain(c *child) {
-	if c.told || c.exited || c.inst == nil {
+	switch {
+	case c.exited || c.inst == nil:
+		return
+	case c.told && c.health.Hung && !c.health.Hupped: // no look may come, if signs of life are no longer asked for
+		s.hup(c)
+		return
+	case c.told:
 		return
 	}
 	c.told = true

@@ -352,3 +352,14 @@ func TestForeignNotHung(t *testing.T) {
 		}
 	}
 }
+
+// A reload may come between giving a worker up and telling it so, and ask for no more signs of life.
+func TestReloadAfterGivingUp(t *testing.T) {
+	w := newWorld(t, watched(1, 2))
+	bad := w.spawned()[0]
+	w.looks(hungAt)
+	plain := watched(1, 2)
+	plain.Silence = 0
+	w.step(Event{Kind: Reload, Conf: &Config{Services: []Service{plain}}})
+	w.signalled(bad, syscall.SIGHUP)
+}

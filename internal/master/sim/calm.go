@@ -129,7 +129,7 @@ func (w *World) quiet() bool {
 	views, _ := w.s.View()
 	for _, v := range views {
 		l := w.socks[v.ID]
-		if v.Removed || l == nil || v.Ready < min(l.conf.Prefork, mostOf(&l.conf), l.most()) {
+		if v.Removed || l == nil || v.Draining > 0 || v.Ready < min(l.conf.Prefork, mostOf(&l.conf), l.most()) {
 			return false
 		}
 	}

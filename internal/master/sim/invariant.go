@@ -70,7 +70,8 @@ var Invariants = [invariants]struct{ Name, What, When string }{
 	Starved: {"starved", "what is put into a place at position n is taken within n/share + 1 rounds, whatever the other" +
 		" places hold and whatever interrupts", "after each round"},
 	Served: {"served", "where a client waits and there is room (fewer than maxchild workers, and than 8 being" +
-		" started), roster looks within 70 s (the longest pause) and 16 rounds, and a worker accepts, speaks, ends or is forked within 130 s (the longest pause, and the longest patience with a worker that" +
+		" started), roster looks within 70 s (the longest pause) and 16 rounds, and a worker" +
+		" accepts, speaks, ends or is forked within 130 s (the longest pause, and the longest patience with a worker that" +
 		" seems ready) and 16 rounds more", "after each round"},
 	Settles: {"settles", "when the world behaves, everything comes to rest: nobody waits, each service has its workers," +
 		" and the numbers are the truth", "in each calm"},
@@ -92,7 +93,8 @@ var Invariants = [invariants]struct{ Name, What, When string }{
 		"after each event"},
 	InOrder: {"inorder", "at the start wait daemons are started one after the other's word, and nothing else; at the end" +
 		" each is told when all else has ended and those that were started after it", "at each fork and SIGTERM"},
-	Tidy: {"tidy", "only what children left behind is adopted, and nothing of it is left at an end within grace", "at each adoption" +
+	Tidy: {"tidy", "only what children left behind is adopted, and nothing of it is left at an end within" +
+		" grace", "at each adoption" +
 		" and at the end"},
 }
 
@@ -226,7 +228,7 @@ func (w *World) maySignal(a roster.Action) error {
 		p.unheeding = !w.stop.told
 	case a.Sig == syscall.SIGHUP:
 		p.hups++
-	case a.Sig == syscall.SIGKILL && !p.given && !p.bloated && !p.unheeding && !w.stop.killing && (!w.stop.told || w.high < w.stop.at+w.conf.Grace):
+	case a.Sig == syscall.SIGKILL && !p.given && !p.bloated && !p.unheeding && !w.mayKill():
 		return broken(Grace, "child %d is killed %v after the end was wanted", a.Child, w.high-w.stop.at)
 	}
 	if p.terms > 1 || p.hups > 1 && !p.given {
@@ -237,6 +239,11 @@ func (w *World) maySignal(a roster.Action) error {
 	}
 	w.signal(p, a.Sig)
 	return nil
+}
+
+// mayKill: grace is over.
+func (w *World) mayKill() bool {
+	return w.stop.killing || w.stop.told && w.high >= w.stop.at+w.conf.Grace
 }
 
 func (w *World) forget(id roster.ChildID) error {

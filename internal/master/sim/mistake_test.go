@@ -144,6 +144,9 @@ var alsoFinds = map[string][]Invariant{"a forgotten reap": {Signalled},
 
 // Each mistake is found, by the invariant that means it and before any other notices.
 func TestMistakesAreFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes millions of steps")
+	}
 	for _, m := range mistakes {
 		t.Run(m.what, func(t *testing.T) {
 			t.Parallel()
