@@ -66,9 +66,7 @@ func (s *State) others() int {
 func (s *State) stopDue() {
 	switch {
 	case s.now >= s.giveUpAt && len(s.children) > 0:
-		if s.lastTurn = true; !s.killed { // whose turn never came, or the clock jumped
-			s.kill()
-		}
+		s.killMissed()
 		s.log(slog.LevelError, fmt.Sprintf("giving up on %d processes that SIGKILL did not end", len(s.children)))
 		s.finish()
 		return
@@ -97,6 +95,16 @@ func (s *State) kill() {
 	}
 	for _, c := range list {
 		if c.pid != 0 { // else when it has started
+			s.act(Action{Op: OpSignal, Child: c.id, Sig: syscall.SIGKILL})
+		}
+	}
+}
+
+// killMissed is for those that live when everything has to be over and were not sent SIGKILL: the clock jumped, or the turn
+// of wait daemons never came.
+func (s *State) killMissed() {
+	for _, c := range s.living() {
+		if missed := !s.killed || c.last() && !s.lastTurn; missed && c.pid != 0 {
 			s.act(Action{Op: OpSignal, Child: c.id, Sig: syscall.SIGKILL})
 		}
 	}

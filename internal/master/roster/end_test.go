@@ -154,3 +154,27 @@ func TestP43_SweepHangs(t *testing.T) {
 		t.Errorf("%v", w.acts)
 	}
 }
+
+// Whatever the clock does, the master does not end before everything that lives was sent SIGKILL: wait daemons whose turn
+// never came too.
+func TestEndKillsWhatItGivesUp(t *testing.T) {
+	for name, jumps := range map[string][]time.Duration{
+		"the clock jumps past everything": {defaultGrace + afterKill},
+		"others take all the time":        {defaultGrace, afterKill},
+	} {
+		w, one, two, imap := serving(t)
+		killed := map[ChildID]bool{}
+		w.step(Event{Kind: Stop})
+		for _, d := range jumps {
+			w.after(d)
+			for _, a := range w.acts {
+				if a.Op == OpSignal && a.Sig == syscall.SIGKILL {
+					killed[a.Child] = true
+				}
+			}
+		}
+		if !w.s.Done() || !killed[one] || !killed[two] || !killed[imap] {
+			t.Errorf("%s: done %v, killed %v", name, w.s.Done(), killed)
+		}
+	}
+}
