@@ -58,7 +58,7 @@ var Invariants = [invariants]struct{ Name, What, When string }{
 	MaxChild: {"maxchild", "no fork takes a service above maxchild workers (twice that with those that drain, if they" +
 		" are not to count, and one more if all drain), by the world's own count; no child is started twice", "at each fork"},
 	ForkRate: {"forkrate", "in any 2 s a service with maxforkrate r gets at most r/ln 2 + 2r + 1 forks", "at each fork"},
-	Backoff: {"backoff", "in any 10 s a service whose workers all end before they serve gets at most 32 forks",
+	Backoff: {"backoff", "in any 10 s a service whose workers all end before they serve gets at most 50 forks",
 		"at each fork"},
 	Truth:     {"truth", "a worker whose messages all arrived is believed busy if and only if it is", "in each calm"},
 	Reaped:    {"reaped", "a child of whose end roster was told is forgotten within 3 rounds and 1 s", "after each round"},
@@ -200,7 +200,7 @@ func (w *World) pace(l *listener) error {
 	}
 	if l.broken && !w.calm {
 		l.crashes = within(l.crashes, w.high, 10*time.Second)
-		if len(l.crashes) > 32 {
+		if len(l.crashes) > 50 {
 			return broken(Backoff, "service %s: %d forks of workers that crash, in 10 s", l.conf.Name, len(l.crashes))
 		}
 	}
