@@ -24,8 +24,7 @@ type queue struct {
 // ager asks the kernel how long connections wait, outside the loop: the answer costs a walk through all connections of
 // the machine.
 type ager struct {
-	asked chan queue
-	seen  map[roster.InstID]map[uint32]time.Time // clients of Unix sockets, for which the kernel keeps no times
+	seen map[roster.InstID]map[uint32]time.Time // clients of Unix sockets, for which the kernel keeps no times
 }
 
 // askAge has the age of an instance's waiting connections found out. Whatever comes of it, roster hears.
