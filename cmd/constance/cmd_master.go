@@ -13,6 +13,7 @@ import (
 
 	"github.com/constance-mail/constance/internal/master"
 	"github.com/constance-mail/constance/internal/master/cyrusconf"
+	"github.com/constance-mail/constance/internal/master/roster"
 )
 
 const masterLong = `Run services by the files of a Cyrus installation, in place of Cyrus's master:
@@ -25,10 +26,15 @@ workers, after the grace time by SIGKILL. SIGUSR1 writes the stacks of all
 goroutines to the log (SIGQUIT does too). SIGUSR2 replaces the program by the one on
 disk, as "constance master upgrade" does.
 
-Not obeyed yet: wait= in DAEMON (started as the others).
+Started as root it becomes the user cyrus when it listens, but for the right to
+bind low ports. The ready file appears when the daemons with wait=y are ready and
+before the first connection is accepted. Processes that its children leave behind
+end with it.
 
-Exit codes: 0 ended as told, 1 a command of START failed, 69 an address cannot
-be had (with master_bind_errors_fatal), 71 pid file, 78 wrong configuration.`
+Exit codes: 0 ended as told, 1 a command of START failed, 69 an address cannot be
+had (with master_bind_errors_fatal), 71 pid file or ready file, 75 another master is
+being started (with -d), 78 wrong configuration, or a daemon is not ready. With -d the
+code is that of the whole start.`
 
 const masterExample = `  constance master -C /etc/imapd.conf -M /etc/cyrus.conf
   constance master -M cyrus.conf --check       # is the file right?
@@ -46,7 +52,10 @@ type masterFlags struct {
 	control               string
 	agentx                string
 	agentxPing            int // seconds
+	waitLimit             time.Duration
 	from                  *master.Handover
+	began                 *os.File // the directory in which the master was started
+	starter               *os.File // whoever waits for the start to be over, or nil
 }
 
 // masterCommand is the verb master; from is what the program before in this process handed over, or nil.
@@ -72,6 +81,8 @@ func masterCommand(from *master.Handover) *cobra.Command {
 		"go to the background; the exit code tells whether the start went well")
 	flags.BoolVarP(&f.keep, "keep", "D", false, "keep standard input, output and error open, and log to standard error")
 	flags.BoolVarP(&f.version, "print-version", "V", false, "print the version and end")
+	flags.DurationVar(&f.waitLimit, "wait-limit", time.Minute,
+		"for each daemon with wait=y to say that it is ready; one that takes longer ends the start")
 	flags.StringVar(&f.control, "control", "", controlHelp)
 	flags.StringVarP(&f.agentx, "agentx", "x", "",
 		"AgentX socket of an SNMP agent, to be seen by SNMP: a path or tcp:host:port")
@@ -99,7 +110,7 @@ func (f *masterFlags) run(c *cobra.Command) error {
 		_, err := fmt.Fprintln(c.OutOrStdout(), "constance", version())
 		return err
 	case f.check:
-		_, warnings, err := cyrusconf.Load(f.cyrusConf, f.find())
+		_, warnings, err := cyrusconf.Load(f.confFile(), f.find())
 		for _, w := range warnings {
 			fmt.Fprintln(c.OutOrStdout(), "warning:", w)
 		}
@@ -109,63 +120,117 @@ func (f *masterFlags) run(c *cobra.Command) error {
 	case f.janitor < 1:
 		return &master.Error{Code: exitConfig, Err: errors.New("-j must be at least 1")}
 	case f.daemon && os.Getenv(readyEnv) == "" && f.from == nil:
-		return background()
+		return f.background()
 	}
 	return f.serve(c.Context())
 }
 
 // serve is the master itself.
 func (f *masterFlags) serve(ctx context.Context) error {
-	opts := cyrusconf.Imapd{}
-	if text, err := os.ReadFile(f.imapdConf); err == nil {
-		opts = cyrusconf.ParseImapd(string(text))
-	} else if !os.IsNotExist(err) {
-		return &master.Error{Code: exitConfig, Err: err}
-	}
-	log := f.logger(opts)
-	conf, err := f.load(log)
+	opts, err := f.options()
 	if err != nil {
-		log.Error(err.Error())
-		return configError(err)
-	}
-	conf.Log, conf.Backlog, conf.TOS = log, f.backlog, opts.TOS()
-	if dir := opts["configdirectory"]; dir != "" {
-		conf.HungDir = filepath.Join(dir, "log")
-	}
-	conf.BindErrorsFatal = opts.Switch("master_bind_errors_fatal")
-	conf.Load = func(_ context.Context, log *slog.Logger) (master.Config, error) { return f.load(log) }
-	if conf.Credential, err = credential(opts, log); err != nil {
 		return err
 	}
-	if conf.Output, err = f.streams(); err != nil {
+	if err := f.absolute(); err != nil {
+		return &master.Error{Code: master.ExitOS, Err: err}
+	}
+	log := f.logger(opts)
+	f.starter = starter()
+	err = f.operate(ctx, opts, log)
+	if err != nil {
+		log.Log(ctx, roster.LevelCrit, err.Error())
+	}
+	return err
+}
+
+// operate runs a master by all that was configured.
+func (f *masterFlags) operate(ctx context.Context, opts cyrusconf.Imapd, log *slog.Logger) error {
+	conf, err := f.load(log)
+	if err != nil {
+		return configError(err)
+	}
+	if err := f.configure(&conf, opts, log); err != nil {
 		return err
 	}
 	pidFile := masterPIDFile(f.pidFile, opts)
 	lock, err := f.lock(pidFile)
 	if err != nil {
-		log.Error(err.Error())
 		return err
 	}
 	defer lock.Close()
-	conf.From, conf.Successor = f.from, successor(map[string]*os.File{heldPIDFile: lock.File()})
-	ready := first(f.readyFile, opts["master_ready_file"])
-	conf.Ready = func() { tellReady(ready, log) }
+	held := map[string]*os.File{heldPIDFile: lock.File()}
+	if f.began != nil {
+		held[heldDirectory] = f.began
+	}
+	conf.From, conf.Successor = f.from, successor(held)
+	ready := first(f.readyFile, opts.Path("master_ready_file"))
+	conf.Opening = func() error { return createReady(ready) }
+	conf.Ready = func() { f.tellReady(conf.Output) }
 	if ready != "" {
 		defer os.Remove(ready)
 	}
-	if f.daemon {
-		changeDir(opts["configdirectory"])
-	}
-	err = runControlled(ctx, conf, controls{controlPath(f.control, pidFile),
+	return runControlled(ctx, conf, controls{controlPath(f.control, pidFile),
 		snmpOptions{f.agentx, time.Duration(f.agentxPing) * time.Second}})
-	if err != nil {
-		log.Error(err.Error())
-	}
-	return err
 }
 
-// heldPIDFile is the name of the pid file for a successor.
-const heldPIDFile = "pidfile"
+// options reads imapd.conf; without one all options have their defaults.
+func (f *masterFlags) options() (cyrusconf.Imapd, error) {
+	text, err := os.ReadFile(f.imapdConf)
+	switch {
+	case err == nil:
+		return cyrusconf.ParseImapd(string(text)), nil
+	case os.IsNotExist(err):
+		return cyrusconf.Imapd{}, nil
+	}
+	return nil, &master.Error{Code: master.ExitConfig, Err: err}
+}
+
+// configure fills in what the options say.
+func (f *masterFlags) configure(conf *master.Config, opts cyrusconf.Imapd, log *slog.Logger) (err error) {
+	conf.Log, conf.Backlog, conf.TOS = log, f.backlog, opts.TOS()
+	conf.BindErrorsFatal = opts.Switch("master_bind_errors_fatal")
+	conf.Load = func(_ context.Context, log *slog.Logger) (master.Config, error) { return f.load(log) }
+	conf.Subreaper, conf.WaitLimit = true, f.waitLimit
+	conf.ProcDir = opts.ProcDir()
+	conf.ReportFile, conf.ReportEvery = opts.ReportFile(), opts.ReportEvery()
+	if dir := opts["configdirectory"]; dir != "" {
+		conf.HungDir = filepath.Join(dir, "log")
+		if f.daemon {
+			conf.Dirs = []string{filepath.Join(dir, "cores"), dir}
+		}
+	}
+	if conf.User, err = credential(opts, log); err != nil {
+		return err
+	}
+	return f.streams(conf)
+}
+
+// What a successor gets: the pid file, and the directory in which the master was started, which paths are relative to.
+const (
+	heldPIDFile   = "pidfile"
+	heldDirectory = "directory"
+)
+
+// absolute makes file names independent of the working directory, which changes.
+func (f *masterFlags) absolute() (err error) {
+	if held := f.from.File(heldDirectory); held != nil {
+		if err := held.Chdir(); err != nil {
+			return err
+		}
+	}
+	if f.began, err = os.Open("."); err != nil {
+		f.began = nil // it cannot be read: an upgrade will want absolute names
+	}
+	for _, name := range []*string{&f.imapdConf, &f.cyrusConf, &f.pidFile, &f.readyFile, &f.output, &f.control} {
+		if *name == "" || name == &f.control && *name == "off" {
+			continue
+		}
+		if *name, err = filepath.Abs(*name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // lock takes the pid file, which the program before in this process may have held.
 func (f *masterFlags) lock(path string) (*master.PIDFile, error) {
@@ -177,7 +242,7 @@ func (f *masterFlags) lock(path string) (*master.PIDFile, error) {
 
 // load reads cyrus.conf and logs what is odd in it.
 func (f *masterFlags) load(log *slog.Logger) (master.Config, error) {
-	conf, warnings, err := cyrusconf.Load(f.cyrusConf, f.find())
+	conf, warnings, err := cyrusconf.Load(f.confFile(), f.find())
 	for _, w := range warnings {
 		log.Warn(w.String())
 	}
@@ -187,6 +252,16 @@ func (f *masterFlags) load(log *slog.Logger) (master.Config, error) {
 
 // hungAfter is how long a client may wait until workers that could have taken it are replaced.
 const hungAfter = 30 * time.Second
+
+// confFile is cyrus.conf: below $CYRUS_PREFIX if there is one.
+func (f *masterFlags) confFile() string {
+	if prefix := os.Getenv("CYRUS_PREFIX"); prefix != "" {
+		if fi, err := os.Stat(prefix + f.cyrusConf); err == nil && fi.Mode().IsRegular() {
+			return prefix + f.cyrusConf
+		}
+	}
+	return f.cyrusConf
+}
 
 // find looks for programs where Cyrus keeps them, and then beside ourselves, so that cmd="constance imapd" works.
 func (f *masterFlags) find() cyrusconf.Finder {

@@ -20,7 +20,7 @@ const controlHelp = `control socket, or "off" (default: the pid file's name with
 
 // masterPIDFile is the pid file: the flag, master_pid_file of imapd.conf, or where Cyrus's masters have it.
 func masterPIDFile(flag string, opts cyrusconf.Imapd) string {
-	return first(flag, opts["master_pid_file"], "/run/cyrus-master.pid")
+	return first(flag, opts.Path("master_pid_file"), "/run/cyrus-master.pid")
 }
 
 // controlPath is the control socket of a master with this pid file; "" for none.

@@ -24,6 +24,9 @@ func credential(opts cyrusconf.Imapd, log *slog.Logger) (*syscall.Credential, er
 	} else if err != nil {
 		return nil, &master.Error{Code: exitFailed, Err: err}
 	}
+	if u.Uid == "0" {
+		return nil, nil // as it is
+	}
 	gid := u.Gid
 	if group := first(os.Getenv("CYRUS_GROUP"), opts["cyrus_group"]); group != "" {
 		g, err := user.LookupGroup(group)

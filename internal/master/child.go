@@ -178,7 +178,8 @@ func (m *Master) logExit(kind, name, path string, pid int, begun time.Time, stat
 func describe(s syscall.WaitStatus) string {
 	switch {
 	case s.Signaled():
-		text := fmt.Sprintf("signaled to death by signal %d (%s", s.Signal(), s.Signal())
+		name := s.Signal().String() // strsignal(3) begins with a capital
+		text := fmt.Sprintf("signaled to death by signal %d (%s%s", s.Signal(), strings.ToUpper(name[:1]), name[1:])
 		if s.CoreDump() {
 			text += ", core dumped"
 		}

@@ -49,3 +49,27 @@ func (p *PIDFile) File() *os.File { return p.f }
 
 // Close gives up the lock.
 func (p *PIDFile) Close() error { return p.f.Close() }
+
+// StartLock is held while a master in the background is being started.
+type StartLock struct{ f *os.File }
+
+// LockStart locks the file beside a pid file. The error is an *Error with exit code 71, or 75 if another master is being
+// started.
+func LockStart(pidFile string) (*StartLock, error) {
+	path := pidFile + ".lock"
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
+	if err != nil {
+		return nil, &Error{ExitOS, fmt.Errorf("can't open pidfile lock: %s (%w)", path, err)}
+	}
+	if err := unix.FcntlFlock(uintptr(fd), unix.F_SETLK, &unix.Flock_t{Type: unix.F_WRLCK}); err != nil {
+		unix.Close(fd) //nolint:errcheck // nothing was written
+		return nil, &Error{ExitTempFail, fmt.Errorf("can't get exclusive lock on %s: %w", path, err)}
+	}
+	return &StartLock{os.NewFile(uintptr(fd), path)}, nil
+}
+
+// Release removes the file and gives up the lock.
+func (l *StartLock) Release() {
+	os.Remove(l.f.Name()) //nolint:errcheck // the next start takes it over
+	l.f.Close()           //nolint:errcheck // as before
+}
