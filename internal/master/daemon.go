@@ -30,7 +30,7 @@ func (m *Master) await(id roster.ChildID, pipe *os.File) {
 
 // ready is the end of the start: what it writes to disk, and whoever it tells, must not hold up the loop.
 func (m *Master) ready() {
-	m.helpers.Go(func() {
+	m.writers.Go(func() {
 		m.procs.clean()
 		if m.conf.Opening != nil {
 			if err := m.conf.Opening(); err != nil {

@@ -274,3 +274,26 @@ func TestP27_DaemonAgain(t *testing.T) {
 		t.Errorf("%+v", r.service(0))
 	}
 }
+
+// P24: a disk that hangs, here where the ready file is to be, holds up the end no longer than a moment.
+func TestP24_HungDisk(t *testing.T) {
+	signals, done, hangs, free := make(chan os.Signal, 1), make(chan error, 1), make(chan struct{}), make(chan struct{})
+	m, err := New(Config{Signals: signals, Opening: func() error {
+		close(hangs)
+		<-free
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { done <- m.Run(t.Context()) }()
+	<-hangs
+	r := &test{T: t, m: m}
+	r.status() // the loop answers meanwhile
+	signals <- syscall.SIGTERM
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	close(free)
+	m.writers.Wait()
+}

@@ -36,6 +36,7 @@ type Master struct {
 	kids      map[roster.ChildID]*kid
 	jobs      map[string]*Event
 	helpers   sync.WaitGroup // readers, loader, watchdog
+	writers   sync.WaitGroup // helpers that a disk may hold up
 	loading   bool
 	hangup    bool              // SIGHUP waits for its turn
 	reloads   float64           // reloads that may follow at once
@@ -105,18 +106,12 @@ func (m *Master) Run(ctx context.Context) error {
 	quit := make(chan struct{})
 	m.signals(quit)
 	ctx, cancel := context.WithCancel(ctx)
+	defer m.endWriters()
 	defer m.helpers.Wait()
 	defer close(quit)
 	defer cancel()
-	if m.conf.Subreaper {
-		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-			return &Error{ExitOS, os.NewSyscallError("prctl", err)}
-		}
-	}
-	if m.conf.From == nil {
-		if err := m.runStart(ctx); err != nil {
-			return err
-		}
+	if err := m.runStart(ctx); err != nil {
+		return err
 	}
 	if err := m.tools(); err != nil {
 		return err
@@ -127,20 +122,7 @@ func (m *Master) Run(ctx context.Context) error {
 	if err := m.begin(ctx); err != nil {
 		return err
 	}
-	m.helpers.Go(func() { m.measure(ctx) })
-	m.helpers.Go(func() { m.procs.run(quit) })
-	if m.conf.Subreaper {
-		m.helpers.Go(func() { m.search(quit) })
-	}
-	if m.conf.ReportFile != "" {
-		m.helpers.Go(func() { m.report(ctx, newReporter(m.conf.ReportFile, m.conf.ReportEvery)) })
-	}
-	m.helpers.Go(func() { m.age(quit) })
-	m.helpers.Add(1)
-	go func() {
-		defer m.helpers.Done()
-		m.clock.watch(m.log, quit)
-	}()
+	m.assist(ctx, quit)
 	m.loop(ctx)
 	m.spawn.close()
 	for id := range m.kids { // only those that SIGKILL did not end
@@ -150,6 +132,36 @@ func (m *Master) Run(ctx context.Context) error {
 		return &Error{f.Code, errors.New(f.Text)}
 	}
 	return nil
+}
+
+// assist starts those that do what the loop must not wait for.
+func (m *Master) assist(ctx context.Context, quit <-chan struct{}) {
+	m.helpers.Go(func() { m.measure(ctx) })
+	m.helpers.Go(func() { m.age(quit) })
+	m.helpers.Go(func() { m.clock.watch(m.log, quit) })
+	m.writers.Go(func() { m.procs.run(quit) })
+	if m.conf.Subreaper {
+		m.helpers.Go(func() { m.search(quit) })
+	}
+	if m.conf.ReportFile != "" {
+		m.writers.Go(func() { m.report(ctx, newReporter(m.conf.ReportFile, m.conf.ReportEvery)) })
+	}
+}
+
+// endWriters waits for those that write to disks, unless one hangs.
+func (m *Master) endWriters() {
+	done := make(chan struct{})
+	go func() {
+		m.writers.Wait()
+		close(done)
+	}()
+	t := time.NewTimer(time.Second)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+		m.log.Error("a disk does not answer: ending all the same")
+	}
 }
 
 // tools makes what the loop works with.

@@ -3,14 +3,24 @@ package master
 import (
 	"context"
 	"errors"
+	"os"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// runStart runs the commands of Config.Start one after the other. Exit 0 and 75 are success.
+// runStart runs the commands of Config.Start one after the other. Exit 0 and 75 are success. What they leave behind is
+// the master's from the first one on.
 func (m *Master) runStart(ctx context.Context) error {
+	if m.conf.Subreaper {
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			return &Error{ExitOS, os.NewSyscallError("prctl", err)}
+		}
+	}
+	if m.conf.From != nil {
+		return nil // the program before in this process did
+	}
 	for k := range m.conf.Start {
 		e := &m.conf.Start[k]
 		status, err := m.runOne(ctx, e)
