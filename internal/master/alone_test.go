@@ -69,6 +69,7 @@ type alone struct {
 	cmd    *exec.Cmd
 	out    *bufio.Scanner
 	lines  []string
+	at     int // the first of lines that until has not looked at
 	listen string
 }
 
@@ -93,22 +94,28 @@ func startAlone(t *testing.T, env ...string) *alone {
 			t.Log(strings.Join(a.lines, "\n"))
 		}
 	})
+	patience := time.AfterFunc(time.Minute, func() { c.Process.Kill() }) // then out is at its end
+	t.Cleanup(func() { patience.Stop() })
 	words := strings.Fields(a.until("listens "))
-	a.listen = words[len(words)-1]
+	a.listen, a.at = words[len(words)-1], 0 // what the loop said may stand before it
 	return a
 }
 
-// until reads lines until one holds text.
+// until is the next line that holds text.
 func (a *alone) until(text string) string {
 	a.Helper()
-	for a.out.Scan() {
-		a.lines = append(a.lines, a.out.Text())
-		if strings.Contains(a.out.Text(), text) {
-			return a.out.Text()
+	for {
+		if a.at == len(a.lines) {
+			if !a.out.Scan() {
+				a.Fatalf("no %q", text)
+			}
+			a.lines = append(a.lines, a.out.Text())
+		}
+		a.at++
+		if line := a.lines[a.at-1]; strings.Contains(line, text) {
+			return line
 		}
 	}
-	a.Fatalf("no %q", text)
-	return ""
 }
 
 // end waits for the end after a signal and returns the exit code.
