@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,6 +31,11 @@ Started as root it becomes the user cyrus when it listens, but for the right to
 bind low ports. The ready file appears when the daemons with wait=y are ready and
 before the first connection is accepted. Processes that its children leave behind
 end with it.
+
+A master that is started after another was killed takes its listeners over: nobody is
+refused, and the processes that were left behind finish what they serve. It finds them by
+a file beside the pid file, ".state" in place of ".pid". Sockets that systemd has
+opened are used where a service listens on their addresses.
 
 Exit codes: 0 ended as told, 1 a command of START failed, 69 an address cannot be
 had (with master_bind_errors_fatal), 71 pid file or ready file, 75 another master is
@@ -162,6 +168,7 @@ func (f *masterFlags) operate(ctx context.Context, opts cyrusconf.Imapd, log *sl
 	if f.began != nil {
 		held[heldDirectory] = f.began
 	}
+	conf.StateFile, conf.Activated = strings.TrimSuffix(pidFile, ".pid")+".state", master.ListenFDs()
 	conf.From, conf.Successor = f.from, successor(held)
 	ready := first(f.readyFile, opts.Path("master_ready_file"))
 	conf.Opening = func() error { return createReady(ready) }

@@ -31,6 +31,9 @@ SIGTERM and SIGINT end the server: sessions get the time of server.drain to
 finish. SIGHUP reads the configuration again and replaces the workers, busy
 ones when they have finished; where it listens stays as it is if the new configuration is
 wrong. SIGUSR2 replaces the program by the one on disk, as "constance master upgrade" does.
+After a sudden end the next "constance serve" on the data directory takes the listeners
+over from the workers that were left behind. Sockets that systemd has opened are used
+where a service listens on their addresses.
 
 With --listen a service listens elsewhere than the configuration says: ADDR is
 "host:port", "unix:/path" or "off". NAME is imap, imaps, lmtp or http.`
@@ -209,6 +212,7 @@ func (s *server) run(ctx context.Context, conf *config.Config) error {
 		}
 		return s.masterConfig(c), nil
 	}
+	mc.StateFile, mc.Activated = filepath.Join(s.dir, "run", "master.state"), master.ListenFDs()
 	mc.From, mc.Successor = s.p.from, successor(map[string]*os.File{heldLock: s.lock})
 	if mc.From == nil {
 		mc.Ready = func() { s.ready(conf) }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/constance-mail/constance/internal/proc"
@@ -122,4 +123,23 @@ func TestMasterUpgrade(t *testing.T) {
 	if !strings.Contains(out, "is another master still running?") {
 		t.Errorf("a second master: %q", out)
 	}
+}
+
+// P42: a server that is killed and started again at once goes on: no session is cut, newcomers are served, and the workers
+// that were left behind go with their last session.
+func TestP42_ServeKilled(t *testing.T) {
+	s, conns := manyServer(t, 4)
+	old := imapWorkers(t, s)
+	if err := syscall.Kill(s.PID, syscall.SIGKILL); err != nil { // and nobody but the master
+		t.Fatal(err)
+	}
+	s.Restart(t, "--workers", "2")
+	fresh := login(t, s, "u1", "secret")
+	for _, c := range append(conns, fresh) { // who comes at once may get an old worker yet
+		do(t, c, "NOOP")
+		do(t, c, "LOGOUT")
+	}
+	awaitTrue(t, "the end of the old workers", func() bool {
+		return !slices.ContainsFunc(keys(old), alive)
+	})
 }

@@ -86,6 +86,7 @@ func (m *Master) lifeEvent(e lifeEvent) {
 		m.procs.begins(r.pid, name)
 	}
 	m.step(roster.Event{Kind: roster.Spawned, Child: e.child, PID: r.pid})
+	m.recordDaemon(k)
 }
 
 // hear starts to read a status channel.
@@ -111,6 +112,7 @@ func (m *Master) reap(id roster.ChildID, k *kid) {
 	m.family.buried(k.pid, id)
 	m.logExit(k.kind, k.name, k.order.argv[0], k.pid, k.begun, status)
 	m.step(roster.Event{Kind: roster.Exited, Child: id, Status: status})
+	m.recordDaemon(k)
 }
 
 func (m *Master) forget(id roster.ChildID) {

@@ -99,6 +99,11 @@ type Config struct {
 	// Signals is used instead of the process's own signals if not nil.
 	Signals <-chan os.Signal
 
+	// StateFile tells a master that comes after the sudden end of this one what it left behind, so that it can take the
+	// listeners over; "" = none. Whoever names it holds a lock that says which master has it.
+	StateFile string
+	Activated *Activated // sockets of the service manager; nil: none
+
 	Successor *Successor // for upgrades; nil: none is possible
 	From      *Handover  // what the program before in this process handed over; nil: start afresh
 

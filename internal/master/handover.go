@@ -45,12 +45,13 @@ type document struct {
 }
 
 type heldSocket struct {
-	Key   string         `json:"key"`
-	FD    int            `json:"fd"`
-	Unix  string         `json:"unix,omitempty"`
-	Addr  netip.AddrPort `json:"addr"`
-	Dgram bool           `json:"dgram,omitempty"`
-	Fam   string         `json:"family"`
+	Key     string         `json:"key"`
+	FD      int            `json:"fd"`
+	Unix    string         `json:"unix,omitempty"`
+	Addr    netip.AddrPort `json:"addr"`
+	Dgram   bool           `json:"dgram,omitempty"`
+	Family  string         `json:"family"`
+	Foreign bool           `json:"foreign,omitempty"`
 }
 
 type heldInstance struct {
@@ -83,7 +84,7 @@ func (m *Master) document(frozen bool) *document {
 		LogDropped: m.logq.dropped.Load(), Roster: m.roster.Export(), Jobs: map[string]Event{}, Files: map[string]int{},
 		Program: -1}
 	for key, s := range m.socks {
-		d.Sockets = append(d.Sockets, heldSocket{key, s.fd, s.at.unix, s.at.addr, s.at.dgram, s.at.family})
+		d.Sockets = append(d.Sockets, heldSocket{key, s.fd, s.at.unix, s.at.addr, s.at.dgram, s.at.family, s.foreign})
 	}
 	for key := range m.failed {
 		d.Failed = append(d.Failed, key)
@@ -117,7 +118,7 @@ func (k *kid) held(id roster.ChildID, frozen bool) heldChild {
 
 // endpoint is the address of a socket.
 func (h *heldSocket) endpoint() endpoint {
-	return endpoint{unix: h.Unix, addr: h.Addr, dgram: h.Dgram, family: h.Fam}
+	return endpoint{unix: h.Unix, addr: h.Addr, dgram: h.Dgram, family: h.Family}
 }
 
 // descriptors are those that the document names.

@@ -45,6 +45,7 @@ func (m *Master) resume(h *Handover) error {
 		}
 	}
 	h.close()
+	m.record()
 	m.afterwards(h)
 	return nil
 }
@@ -72,7 +73,7 @@ func (m *Master) holdSockets(d *document) error {
 		if _, err := unix.GetsockoptInt(s.FD, unix.SOL_SOCKET, unix.SO_TYPE); err != nil {
 			return fmt.Errorf("descriptor %d is not the socket of %s: %w", s.FD, s.Key, err)
 		}
-		m.socks[s.Key] = &socket{fd: s.FD, at: s.endpoint(), key: s.Key}
+		m.socks[s.Key] = &socket{fd: s.FD, at: s.endpoint(), key: s.Key, foreign: s.Foreign}
 	}
 	for _, key := range d.Failed {
 		m.failed[key] = true

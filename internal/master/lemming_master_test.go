@@ -71,6 +71,7 @@ func runLemming(dir string, log *slog.Logger) error {
 		return err
 	}
 	c.Log, c.Load, c.reloadEvery, c.From = log, load, time.Microsecond, from
+	c.StateFile, c.Activated = filepath.Join(dir, "state"), ListenFDs()
 	c.Successor = &Successor{Binary: self(), Args: os.Args, Check: []string{"check"}, Files: map[string]*os.File{}}
 	if f := from.File("kept"); f != nil {
 		c.Successor.Files["kept"] = f
@@ -127,6 +128,12 @@ type process struct {
 // launch starts a master process in a directory of its own, or in dir.
 func launch(t *testing.T, dir string, services ...Service) *process {
 	t.Helper()
+	return launchBy(t, exec.Command(self()), dir, services...)
+}
+
+// launchBy is launch by a command of its own.
+func launchBy(t *testing.T, cmd *exec.Cmd, dir string, services ...Service) *process {
+	t.Helper()
 	if dir == "" {
 		dir = t.TempDir()
 	}
@@ -140,9 +147,8 @@ func launch(t *testing.T, dir string, services ...Service) *process {
 	if err := os.WriteFile(filepath.Join(dir, "conf"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{test: &test{T: t, done: make(chan error, 1), log: new(syncBuffer)}, dir: dir}
-	p.cmd = exec.Command(self())
-	p.cmd.Env = append(os.Environ(), masterEnv+"="+dir)
+	p := &process{test: &test{T: t, done: make(chan error, 1), log: new(syncBuffer)}, dir: dir, cmd: cmd}
+	p.cmd.Env = append(append(os.Environ(), cmd.Env...), masterEnv+"="+dir)
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

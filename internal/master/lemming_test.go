@@ -63,6 +63,8 @@ func lemming(mode string) int {
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 		return single(true)
+	case "idle":
+		return idle()
 	case "fail":
 		return 1
 	case "leave":
@@ -104,9 +106,10 @@ func worker(limit int) int {
 func single(deaf bool) int {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
+	var serving sync.Mutex
 	go func() {
 		<-hup
-		if !deaf {
+		if serving.Lock(); !deaf {
 			os.Exit(0)
 		}
 	}()
@@ -118,6 +121,7 @@ func single(deaf bool) int {
 		if err != nil {
 			return 71
 		}
+		serving.Lock()
 		say(service.Unavailable)
 		say(service.Connection)
 		write(c, fmt.Sprintf("%d\n", os.Getpid()))
@@ -132,6 +136,14 @@ func single(deaf bool) int {
 			select {}
 		}
 		say(service.Available)
+		serving.Unlock()
+	}
+}
+
+// idle does nothing until it is killed.
+func idle() int {
+	for {
+		unix.Pause()
 	}
 }
 

@@ -149,6 +149,8 @@ type socket struct {
 	at   endpoint
 	refs int
 	key  string // in Master.socks
+
+	foreign bool // others use it, who must not be disturbed: the service manager, or workers of another master
 }
 
 // open binds and listens. The descriptor stays blocking, for it is shared with programs that expect that.
@@ -270,7 +272,7 @@ func (s *socket) waiting() int {
 // release closes the master's descriptor; nothing is accepted any more as soon as the workers close theirs, which
 // shutdown makes them do if they wait in accept.
 func (s *socket) release() {
-	if !s.at.dgram {
+	if !s.at.dgram && !s.foreign {
 		syscall.Shutdown(s.fd, syscall.SHUT_RDWR) //nolint:errcheck // closed next
 	}
 	unix.Close(s.fd) //nolint:errcheck // nothing can be done

@@ -43,6 +43,8 @@ type Master struct {
 	reloadAt  time.Duration     // when reloads was reckoned
 	asking    []chan<- reloaded // for the outcome of the next reload
 	told      []chan<- reloaded // of the one under way
+	legacy    *legacy           // nil: none, or it is settled
+	recorder  *recorder         // nil: none
 	upgrading bool
 	why       string           // the last upgrade that failed did so
 	signalled []chan os.Signal // the process's own
@@ -119,12 +121,15 @@ func (m *Master) Run(ctx context.Context) error {
 	defer m.watch.close()
 	defer m.closeSockets()
 	defer m.spawn.close()
+	m.recorder = m.newRecorder()
+	defer m.recorder.close()
 	if err := m.begin(ctx); err != nil {
 		return err
 	}
 	m.assist(ctx, quit)
 	m.loop(ctx)
 	m.spawn.close()
+	m.recorder.end()
 	for id := range m.kids { // only those that SIGKILL did not end
 		m.forget(id)
 	}
@@ -197,7 +202,13 @@ func (m *Master) begin(ctx context.Context) error {
 	if err := m.settle(); err != nil {
 		return err
 	}
+	m.legacy.settle()
 	m.reconfigure(p)
+	m.legacy.drain()
+	m.legacy = nil
+	for _, name := range m.conf.Activated.left() {
+		m.log.Warn("the service manager handed over a socket that no service listens on", "socket", name)
+	}
 	return nil
 }
 
@@ -221,7 +232,7 @@ func (m *Master) closeSockets() {
 	for _, s := range m.socks {
 		m.watch.forget(s.fd)
 		s.release()
-		if s.at.unix != "" {
+		if s.at.unix != "" && !s.foreign {
 			os.Remove(s.at.unix) //nolint:errcheck // the next start removes it too
 		}
 	}

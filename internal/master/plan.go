@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/constance-mail/constance/internal/master/roster"
@@ -78,10 +79,14 @@ func (m *Master) listen(p *plan, start bool) error {
 		if s.svc.Daemon || m.socks[key] != nil || opened[key] != nil {
 			continue
 		}
-		sock, err := open(s.at, &m.conf)
+		sock, err := m.obtain(s)
 		if err == nil {
 			sock.key = key
 			opened[key] = sock
+			continue
+		}
+		if errors.Is(err, errCovered) {
+			failed[s.key] = true
 			continue
 		}
 		m.log.Error("unable to create "+s.svc.Name+" listener socket", "err", err)
@@ -144,6 +149,7 @@ func (m *Master) reconfigure(p *plan) {
 		m.insts[id] = i
 	}
 	m.perform()
+	m.record()
 }
 
 // rosterService is what the rules need to know, with the defaults of the kinds of services filled in.

@@ -21,6 +21,7 @@ func (m *Master) runStart(ctx context.Context) error {
 	if m.conf.From != nil {
 		return nil // the program before in this process did
 	}
+	m.inheritOrphans() // before they drain
 	for k := range m.conf.Start {
 		e := &m.conf.Start[k]
 		status, err := m.runOne(ctx, e)

@@ -4,7 +4,7 @@
 //
 // An engine calls Run with a function that serves one connection. Run accepts connections until the worker is at its
 // limit, says so, and goes on when there is room; a panic in the function costs that connection only. When the master
-// has gone, the worker drains, so that a new master can have the address. The package knows nothing of mail.
+// has gone and no other has taken over, the worker drains, so that a new master can have the address. The package knows nothing of mail.
 package service
 
 import (
@@ -76,6 +76,10 @@ func ExitCode(err error) int {
 	}
 	return 1
 }
+
+// orphanWait is how long a worker whose master has gone goes on to accept: a new master that comes at once takes the
+// listener over, and nobody is refused.
+const orphanWait = 2 * time.Second
 
 type drainKey struct{}
 
@@ -166,12 +170,18 @@ func (w *worker) run(ctx context.Context) error {
 // wait returns when the worker shall accept no more: asked says that it must go now rather than when its connections
 // have ended. An error means that accepting does not work.
 func (w *worker) wait(ctx context.Context, signals <-chan os.Signal, accepting chan error) (asked bool, err error) {
+	orphan, alone := w.rep.orphan, (<-chan time.Time)(nil)
 	for {
 		select {
 		case <-ctx.Done():
 			return true, nil
-		case <-w.rep.orphan:
-			w.o.Log.Warn("the master has gone; draining", "connections", w.stats.Active.Load())
+		case <-orphan:
+			w.o.Log.Warn("the master has gone", "connections", w.stats.Active.Load())
+			t := time.NewTimer(orphanWait)
+			defer t.Stop()
+			orphan, alone = nil, t.C
+		case <-alone:
+			w.o.Log.Warn("no other master has come; draining", "connections", w.stats.Active.Load())
 			return false, nil
 		case err := <-accepting:
 			accepting <- nil

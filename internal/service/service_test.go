@@ -282,11 +282,13 @@ func TestOrphanDrains(t *testing.T) {
 	a := r.dial(t)
 	line(t, a, "hello\n")
 	r.status.Close()
-	b, err := net.Dial("tcp", r.addr) // its report meets EPIPE
-	if err == nil {
-		b.Close()
+	b := r.dial(t) // its report meets EPIPE
+	line(t, b, "hello\n")
+	c := r.dial(t) // and still newcomers are served, for a while
+	line(t, c, "hello\n")
+	for _, c := range []net.Conn{a, b, c} {
+		c.Close()
 	}
-	a.Close()
 	if err := r.end(t); err != nil {
 		t.Error(err)
 	}
