@@ -227,10 +227,11 @@ func (s *server) run(ctx context.Context, conf *config.Config) error {
 	set := metrics.New()
 	set.Register(masterCollector{m})
 	a, err := admin.Listen(filepath.Join(s.dir, "run"), admin.Options{Service: "master", Status: func() admin.Status { return masterStatus(m) },
-		Metrics: set.Handler(), Handle: controlHandlers(m, s.log), Log: s.log})
+		Metrics: set.Handler(), Handle: controlHandlers(m, s.log), Log: s.log, Inherited: mc.From.File(heldControl)})
 	if err != nil {
 		return err
 	}
+	holdControl(&mc, a)
 	return errors.Join(serveError(m.Run(ctx)), a.Close())
 }
 

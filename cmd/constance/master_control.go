@@ -55,16 +55,33 @@ func runControlled(ctx context.Context, conf master.Config, by controls) error {
 	}
 	a, err := admin.ListenAt(by.socket, admin.Options{Service: "master",
 		Status: func() admin.Status { return masterStatus(m) },
-		Handle: controlHandlers(m, conf.Log), Log: conf.Log})
+		Handle: controlHandlers(m, conf.Log), Log: conf.Log, Inherited: conf.From.File(heldControl)})
 	if err != nil {
 		conf.Log.Warn("no control socket: constance master status will not find this master", "err", err)
 		return m.Run(ctx)
 	}
+	holdControl(&conf, a)
 	err = m.Run(ctx)
 	if e := a.Close(); e != nil {
 		conf.Log.Warn("control socket", "err", e)
 	}
 	return err
+}
+
+// heldControl is the name of the control socket for a successor.
+const heldControl = "control"
+
+// holdControl keeps the control socket for a successor.
+func holdControl(conf *master.Config, a *admin.Server) {
+	if conf.Successor == nil {
+		return
+	}
+	f, err := a.File()
+	if err != nil {
+		conf.Log.Warn("an upgrade will make its control socket anew", "err", err)
+		return
+	}
+	conf.Successor.Files[heldControl] = f
 }
 
 // controlHandlers are what a master answers besides what every process does.

@@ -28,12 +28,16 @@ type Options struct {
 
 	// Handle answers what only this process knows, by patterns of http.ServeMux: "POST /reload".
 	Handle map[string]http.HandlerFunc
+	// Inherited is the socket, which listens already, of the program before in this process: it could make no other if it
+	// has become another user since. nil: it is made.
+	Inherited *os.File
 }
 
 // Server answers on one socket.
 type Server struct {
 	http    http.Server
 	path    string
+	socket  *net.UnixListener
 	started time.Time
 	opts    Options
 	done    chan struct{} // closed when the goroutine that serves has ended
@@ -62,10 +66,11 @@ func ListenAt(path string, o Options) (*Server, error) {
 		return nil, fmt.Errorf("admin socket: %s is there and no socket", path)
 	}
 	s := &Server{path: path, started: time.Now(), opts: o, done: make(chan struct{})}
-	l, err := listenUnix(s.path)
+	l, err := o.listen(path)
 	if err != nil {
 		return nil, fmt.Errorf("admin socket: %w", err)
 	}
+	s.socket = l
 	s.http = http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)}
 	go func() {
@@ -76,6 +81,25 @@ func ListenAt(path string, o Options) (*Server, error) {
 	}()
 	return s, nil
 }
+
+func (o *Options) listen(path string) (*net.UnixListener, error) {
+	if o.Inherited == nil {
+		return listenUnix(path)
+	}
+	defer o.Inherited.Close() // FileListener has one of its own
+	l, err := net.FileListener(o.Inherited)
+	if err != nil {
+		return nil, err
+	}
+	u, ok := l.(*net.UnixListener)
+	if !ok {
+		return nil, errors.Join(errors.New("what was inherited is no unix socket"), l.Close())
+	}
+	return u, nil
+}
+
+// File is the socket for the next program in this process.
+func (s *Server) File() (*os.File, error) { return s.socket.File() }
 
 // Close ends what runs after at most a second and removes the socket.
 func (s *Server) Close() error {
@@ -222,7 +246,7 @@ func viaDir(path string) (short string, done func(), err error) {
 
 // listenUnix makes the socket under another name and gives it its own when it is private and listens, in place of one that
 // a dead process of the same pid left.
-func listenUnix(path string) (net.Listener, error) {
+func listenUnix(path string) (*net.UnixListener, error) {
 	tmp := path + ".new"
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err

@@ -103,13 +103,7 @@ func (c *channel) again() bool {
 }
 
 // held is the descriptor of a stopped channel, -1 at its end, and what the parser has begun.
-func (c *channel) held() (fd int, rest []byte) {
-	fd = -1
-	if raw, err := c.f.SyscallConn(); err == nil {
-		raw.Control(func(n uintptr) { fd = int(n) }) //nolint:errcheck // closed: -1
-	}
-	return fd, c.parser.rest
-}
+func (c *channel) held() (fd int, rest []byte) { return descriptor(c.f), c.parser.rest }
 
 // pause lets a chatty child wait; false if nobody wants more or it shall stop.
 func (c *channel) pause(d time.Duration) bool {

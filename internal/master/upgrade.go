@@ -176,7 +176,7 @@ func (m *Master) handOver(to *Successor) error {
 	}
 	d := m.document(true)
 	for name, f := range to.Files {
-		d.Files[name] = int(f.Fd())
+		d.Files[name] = descriptor(f)
 	}
 	program, err := os.Open("/proc/self/exe")
 	if err != nil {
@@ -192,6 +192,15 @@ func (m *Master) handOver(to *Successor) error {
 	defer memfd.Close()
 	m.logq.flush(logPatience)
 	return m.execute(to, int(memfd.Fd()), d.Descriptors)
+}
+
+// descriptor is that of a file, which stays as it is: Fd would make it block.
+func descriptor(f *os.File) (fd int) {
+	fd = -1
+	if raw, err := f.SyscallConn(); err == nil {
+		raw.Control(func(n uintptr) { fd = int(n) }) //nolint:errcheck // closed: -1
+	}
+	return fd
 }
 
 // takeStarts takes the starts that were reported; there are no more of them while forks are held. Ends can wait: the
