@@ -65,9 +65,16 @@ func TestUpgrade(t *testing.T) {
 	for _, g := range guests {
 		g.Close()
 	}
+	var table, kernel []int
+	var s []ServiceStatus
+	defer func() {
+		if t.Failed() {
+			t.Logf("table %v, kernel %v: %+v", table, kernel, s)
+		}
+	}()
 	p.eventually("the table is the kernel's", func() bool {
-		table, kernel := p.children()
-		s := p.status().Services
+		table, kernel = p.children()
+		s = p.status().Services
 		return slices.Equal(table, kernel) && len(kernel) == 3 && s[0].Ready == 2 && s[1].Ready == 1 && s[0].Draining == 0
 	})
 	p.eventually("as many descriptors as before", func() bool { return p.descriptors() <= fds })

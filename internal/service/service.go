@@ -29,6 +29,7 @@ type Options struct {
 	Listener net.Listener     // for tests and standalone use: instead of descriptors 3 and 4
 	Status   *os.File         // with Listener: the status channel, or nil for none
 	Life     time.Duration    // with Listener: interval of signs of life; 0 = none
+	Alone    time.Duration    // how long to accept after the master has gone, for one that takes over; default 10 s
 	Signals  <-chan os.Signal // instead of the process's own signals
 	Hangup   chan os.Signal   // of CatchHangup; nil = SIGHUP is caught from Run on
 	Stats    *Stats           // filled while Run runs; may be nil
@@ -77,10 +78,6 @@ func ExitCode(err error) int {
 	return 1
 }
 
-// orphanWait is how long a worker whose master has gone goes on to accept: a new master that comes at once takes the
-// listener over, and nobody is refused.
-const orphanWait = 2 * time.Second
-
 type drainKey struct{}
 
 // Draining is closed when the worker accepts no more connections, so that an engine may end those that are idle. ctx is
@@ -118,6 +115,9 @@ func Run(ctx context.Context, o Options, serve func(context.Context, net.Conn)) 
 	}
 	if o.Drain <= 0 {
 		o.Drain = 10 * time.Second
+	}
+	if o.Alone <= 0 {
+		o.Alone = 10 * time.Second
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -177,7 +177,7 @@ func (w *worker) wait(ctx context.Context, signals <-chan os.Signal, accepting c
 			return true, nil
 		case <-orphan:
 			w.o.Log.Warn("the master has gone", "connections", w.stats.Active.Load())
-			t := time.NewTimer(orphanWait)
+			t := time.NewTimer(w.o.Alone)
 			defer t.Stop()
 			orphan, alone = nil, t.C
 		case <-alone:

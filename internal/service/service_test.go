@@ -278,7 +278,7 @@ func TestMasterDoesNotRead(t *testing.T) {
 }
 
 func TestOrphanDrains(t *testing.T) {
-	r := start(t, Options{}, echo)
+	r := start(t, Options{Alone: time.Second}, echo)
 	a := r.dial(t)
 	line(t, a, "hello\n")
 	r.status.Close()
