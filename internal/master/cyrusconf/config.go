@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/constance-mail/constance/internal/master"
-	"github.com/constance-mail/constance/internal/master/cron"
 )
 
 // keys are those that each section knows.
@@ -43,12 +43,23 @@ func executable(path string) bool {
 	return err == nil && fi.Mode().IsRegular() && fi.Mode()&0o100 != 0
 }
 
-// Config is what a master is to do by the file, with warnings about what is odd in it. find may be nil: words as they
-// are.
-func (f *File) Config(find Finder) (master.Config, []Warning, error) {
-	b := &builder{find: find, warnings: f.Warnings}
-	if find == nil {
-		b.find = func(word string) string { return word }
+// Options are what the meaning of a cyrus.conf depends on, outside of it.
+type Options struct {
+	Find      Finder // nil: words as they are
+	ImapdConf string // the master's own, to warn of services that read another one; may be empty
+
+	Executable func(path string) bool // nil: the file system is asked
+}
+
+// Config is what a master is to do by the file, with warnings about what is odd in it, all by their places. An error is
+// of type Faults.
+func (f *File) Config(o Options) (master.Config, []Warning, error) {
+	b := &builder{Options: o, warnings: slices.Clone(f.Warnings), faults: slices.Clone(f.Faults)}
+	if b.Find == nil {
+		b.Find = func(word string) string { return word }
+	}
+	if b.Executable == nil {
+		b.Executable = executable
 	}
 	names := map[string]bool{}
 	for _, e := range f.Start {
@@ -65,21 +76,25 @@ func (f *File) Config(find Finder) (master.Config, []Warning, error) {
 	for _, e := range f.Events {
 		b.c.Events = append(b.c.Events, b.schedule(e))
 	}
-	return b.c, b.warnings, b.err
+	b.addresses(f.Services)
+	b.others()
+	slices.SortStableFunc(b.warnings, func(a, b Warning) int { return a.Pos.compare(b.Pos) })
+	return b.c, b.warnings, b.faults.err()
 }
 
-// builder keeps the first error.
+// builder makes a configuration of a file.
 type builder struct {
-	find     Finder
+	Options
 	c        master.Config
 	warnings []Warning
-	err      error
+	faults   Faults
+
+	without      int // commands that read the default imapd.conf while the master does not
+	firstWithout Arg
 }
 
 func (b *builder) fail(at Pos, format string, args ...any) {
-	if b.err == nil {
-		b.err = &Error{at, fmt.Sprintf(format, args...)}
-	}
+	b.faults = append(b.faults, &Error{at, fmt.Sprintf(format, args...)})
 }
 
 func (b *builder) warn(at Pos, format string, args ...any) {
@@ -96,13 +111,14 @@ func (b *builder) unique(names map[string]bool, e Entry) {
 // known warns of keys that the section does not have.
 func (b *builder) known(section string, e Entry) {
 	for _, key := range e.Keys {
-		if !strings.Contains(keys[section], " "+key+" ") {
+		if key != "" && !strings.Contains(keys[section], " "+key+" ") {
 			b.warn(e.Args[key].Pos, "unknown key %q in %s; ignored", key, section)
 		}
 	}
 }
 
-// command splits cmd on blanks: no quoting, no shell.
+// command splits cmd on blanks: no quoting, no shell. A program that is not there is a fault of all but events, which
+// Cyrus's master finds out when their time has come.
 func (b *builder) command(e Entry, kind, missing string) (argv []string, path string) {
 	cmd := e.Args["cmd"]
 	argv = strings.FieldsFunc(cmd.Value, func(r rune) bool { return r < 0x80 && isBlank(byte(r)) })
@@ -112,16 +128,56 @@ func (b *builder) command(e Entry, kind, missing string) (argv []string, path st
 	}
 	path = argv[0]
 	if !strings.HasPrefix(path, "/") {
-		path = b.find(path)
+		path = b.Find(path)
 	}
+	b.otherOptions(cmd, argv)
 	if strings.ContainsAny(cmd.Value, `'\$|;&<>`) {
 		b.warn(cmd.Pos, "cmd is not read by a shell")
 	}
-	if !executable(path) {
-		b.fail(cmd.Pos, "cannot find executable for %s '%s': %s", kind, e.Name, path)
+	switch {
+	case b.Executable(path):
+	case kind == "event":
+		b.warn(cmd.ValueAt, "cannot find executable for event '%s': %s", e.Name, path)
+	default:
+		b.fail(cmd.ValueAt, "cannot find executable for %s '%s': %s", kind, e.Name, path)
 	}
 	return argv, path
 }
+
+// otherOptions warns of a program that reads another imapd.conf than the master: its -C is not passed on.
+func (b *builder) otherOptions(cmd Arg, argv []string) {
+	if b.ImapdConf == "" {
+		return
+	}
+	for k, word := range argv {
+		name, ok := strings.CutPrefix(word, "-C")
+		if ok && name == "" && k+1 < len(argv) {
+			name = argv[k+1]
+		}
+		if ok && name != "" {
+			if name != b.ImapdConf {
+				b.warn(cmd.ValueAt, "%s reads %s, but the master %s", argv[0], name, b.ImapdConf)
+			}
+			return
+		}
+	}
+	if !strings.HasPrefix(argv[0], "/") && argv[0] != "constance" && b.ImapdConf != defaultImapdConf {
+		if b.without == 0 {
+			b.firstWithout = cmd
+		}
+		b.without++
+	}
+}
+
+// others is one warning for all programs that read the default imapd.conf while the master does not.
+func (b *builder) others() {
+	if b.without > 0 {
+		b.warn(b.firstWithout.ValueAt, "the master reads %s, but this program reads %s without -C (and so do %d others)",
+			b.ImapdConf, defaultImapdConf, b.without-1)
+	}
+}
+
+const defaultImapdConf = "/etc/imapd.conf"
 
 func (b *builder) event(section string, e Entry) master.Event {
 	b.known(section, e)
@@ -133,104 +189,75 @@ func (b *builder) event(section string, e Entry) master.Event {
 	return master.Event{Name: e.Name, Where: e.Pos.String(), Argv: argv, Path: path}
 }
 
-// forever is the period of an event that has none: it runs once.
-const forever = 100 * 365 * 24 * time.Hour
-
-// schedule: cron before at before period, as in Cyrus.
-func (b *builder) schedule(e Entry) master.Event {
-	ev := b.event("EVENTS", e)
-	given := ""
-	for _, key := range []string{"cron", "at", "period"} {
-		a, ok := e.Args[key]
-		switch {
-		case !ok:
-		case given != "":
-			b.warn(a.Pos, "%s= is ignored beside %s=", key, given)
-		default:
-			given = key
-		}
-	}
-	switch given {
-	case "cron":
-		ev.Times = b.cron(e.Args["cron"])
-	case "at":
-		ev.Times = b.daily(e.Args["at"])
-	default:
-		ev.Period = b.period(e)
-	}
-	if ev.Times != nil {
-		if _, ever := ev.Times.Next(time.Time{}); !ever {
-			b.warn(e.Args[given].Pos, "event '%s' never runs: no day has such a time", e.Name)
-		}
-	}
-	return ev
-}
-
-func (b *builder) cron(a Arg) *cron.Spec {
-	s, err := cron.Parse(a.Value)
-	var bad *cron.Error
-	if errors.As(err, &bad) {
-		at := a.ValueAt
-		at.Col += bad.Col - 1
-		b.fail(at, "unable to parse cron spec '%s': %s", a.Value, bad.Msg)
-	}
-	return s
-}
-
-// daily reads at=hhmm.
-func (b *builder) daily(a Arg) *cron.Spec {
-	n, err := strconv.ParseUint(a.Value, 10, 16)
-	if err != nil || len(a.Value) > 4 || n/100 > 23 || n%100 > 59 {
-		b.fail(a.ValueAt, "invalid at=hhmm specification '%s'", a.Value)
-		return nil
-	}
-	if len(a.Value) < 4 {
-		b.warn(a.ValueAt, "at=%s is taken for %02d:%02d", a.Value, n/100, n%100)
-	}
-	return cron.Daily(int(n/100), int(n%100))
-}
-
-func (b *builder) period(e Entry) time.Duration {
-	n := b.number(e, "period", 0)
-	if n < 0 {
-		b.fail(e.Args["period"].Pos, "period=%d is negative", n)
-	}
-	if n == 0 {
-		b.warn(e.Pos, "event '%s' has no period: it runs once", e.Name)
-		return forever
-	}
-	return time.Duration(min(n, int(forever/time.Minute))) * time.Minute
-}
-
 func (b *builder) service(e Entry) master.Service {
 	b.known("SERVICES", e)
-	missing := "unable to find command or port for service '%s'"
-	argv, path := b.command(e, "service", missing)
-	listen := e.Args["listen"]
-	s := master.Service{Name: e.Name, Where: e.Pos.String(), Argv: argv, Path: path, Listen: []string{listen.Value},
-		Proto: e.Args["proto"].Value, Prefork: b.natural(e, "prefork"),
+	argv, path := b.command(e, "service", missingPort)
+	s := master.Service{Name: e.Name, Where: e.Pos.String(), Argv: argv, Path: path,
+		Listen: []string{e.Args["listen"].Value}, Proto: e.Args["proto"].Value, Prefork: b.natural(e, "prefork"),
 		MaxForkRate: b.natural(e, "maxforkrate"), MaxFDs: b.natural(e, "maxfds"),
 		MaxChild: max(b.number(e, "maxchild", -1), 0), Babysit: b.toggle(e, "babysit"),
 		Silence: time.Duration(b.natural(e, "silence")) * time.Second, MaxMemory: int64(b.natural(e, "maxmemory")) << 20}
 	s.Life = s.Silence / 6
-	if a, ok := e.Args["maxchild"]; ok && s.MaxChild == 0 && !strings.HasPrefix(a.Value, "-") {
-		b.warn(a.Pos, "maxchild=%s would mean that no worker is ever started; taken for no bound", a.Value)
+	b.listen(e, &s)
+	b.workers(e, &s)
+	return s
+}
+
+const missingPort = "unable to find command or port for service '%s'"
+
+// listen: what Cyrus's master misreads, and what makes it leave out a service, is a fault.
+func (b *builder) listen(e Entry, s *master.Service) {
+	listen, proto := e.Args["listen"], e.Args["proto"]
+	if _, given := e.Args["proto"]; given && proto.Value == "" {
+		b.fail(proto.ValueAt, "service '%s': invalid proto ''", e.Name)
 	}
 	if listen.Value == "" {
-		b.fail(e.Pos, missing, e.Name)
-	} else if err := master.CheckListen(&s); err != nil {
-		at := listen.Pos
+		if len(s.Argv) > 0 { // else it was told
+			b.fail(e.Pos, missingPort, e.Name)
+		}
+		return
+	}
+	if err := master.CheckListen(s); err != nil {
+		at := listen.ValueAt
 		if errors.Is(err, master.ErrProto) {
-			at = e.Args["proto"].Pos
+			at = proto.ValueAt
 		}
 		b.fail(at, "service '%s': %v", e.Name, err)
 	}
-	return s
+}
+
+// workers warns of numbers that do not go together.
+func (b *builder) workers(e Entry, s *master.Service) {
+	maxchild, bounded := e.Args["maxchild"]
+	datagrams := strings.HasPrefix(s.Proto, "udp")
+	switch {
+	case datagrams && (s.Prefork > 1 || s.MaxChild > 1):
+		b.warn(e.Pos, "service '%s' takes datagrams: it has one process", e.Name)
+	case bounded && s.MaxChild == 0 && !strings.HasPrefix(maxchild.Value, "-"):
+		b.warn(maxchild.Pos, "maxchild=%s would mean that no worker is ever started; taken for no bound", maxchild.Value)
+	case s.MaxChild > 0 && s.Prefork > s.MaxChild:
+		b.warn(e.Args["prefork"].Pos, "prefork=%d is more than maxchild=%d, which is the bound here (Cyrus's master "+
+			"starts %d)", s.Prefork, s.MaxChild, s.Prefork)
+	}
+}
+
+// addresses warns of services that listen where another does: they cannot, and the master goes on without them.
+func (b *builder) addresses(services []Entry) {
+	seen := map[string]string{}
+	for _, e := range services {
+		listen := e.Args["listen"]
+		key := e.Args["proto"].Value + " " + listen.Value
+		if other, taken := seen[key]; taken && listen.Value != "" && other != e.Name {
+			b.warn(listen.ValueAt, "service '%s' listens there already: this one cannot", other)
+			continue
+		}
+		seen[key] = e.Name
+	}
 }
 
 func (b *builder) daemon(e Entry) master.Service {
 	b.known("DAEMON", e)
-	argv, path := b.command(e, "daemon", "unable to find command or port for service '%s'")
+	argv, path := b.command(e, "daemon", missingPort)
 	return master.Service{Name: e.Name, Where: e.Pos.String(), Argv: argv, Path: path, Daemon: true,
 		Wait: b.toggle(e, "wait"), MaxFDs: b.natural(e, "maxfds"), MaxForkRate: b.natural(e, "maxforkrate")}
 }
@@ -277,19 +304,20 @@ func (b *builder) toggle(e Entry, key string) bool {
 	return false
 }
 
-// Load reads and checks a cyrus.conf file.
-func Load(name string, find Finder) (master.Config, []Warning, error) {
+// Load reads and checks a cyrus.conf file. An error is of type Faults, or says why the file cannot be read.
+func Load(name string, o Options) (master.Config, []Warning, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		return master.Config{}, nil, fmt.Errorf("can't open configuration file %s: %w", name, err)
+		return master.Config{}, nil, fmt.Errorf("can't open configuration file %s: %w", name, reason(err))
 	}
-	f, err := Parse(name, string(text))
-	if err != nil {
-		return master.Config{}, nil, err
+	return Parse(name, string(text)).Config(o)
+}
+
+// reason is an error without the name of the file.
+func reason(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
 	}
-	return f.Config(find)
+	return err
 }

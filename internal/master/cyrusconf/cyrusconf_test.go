@@ -30,11 +30,7 @@ DAEMON {
 `
 
 func TestConfig(t *testing.T) {
-	f, err := Parse("c", good)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, warnings, err := f.Config(nil)
+	c, warnings, err := Parse("c", good).Config(Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +48,7 @@ func TestConfig(t *testing.T) {
 	for _, w := range warnings {
 		all = append(all, w.String())
 	}
-	for _, want := range []string{`c:6:11: "ignored"`, "c:7:76: prefork= again", `"k" after the number`,
+	for _, want := range []string{`c:6:12: "ignored"`, "c:7:76: prefork= again", `"k" after the number`,
 		`unknown key "colour"`} {
 		if !strings.Contains(strings.Join(all, "\n"), want) {
 			t.Errorf("no warning %q in %q", want, all)
@@ -91,10 +87,7 @@ func TestFaults(t *testing.T) {
 		{"long line", in("a " + strings.Repeat("x", 5000)), "line longer"},
 		{"CRLF", strings.ReplaceAll(in(svc), "\n", "\r\n"), ""},
 	} {
-		f, err := Parse("c", c.text)
-		if err == nil {
-			_, _, err = f.Config(nil)
-		}
+		_, _, err := Parse("c", c.text).Config(Options{})
 		var e *Error
 		switch {
 		case err == nil && c.want != "":
@@ -108,13 +101,13 @@ func TestFaults(t *testing.T) {
 }
 
 func TestLoad(t *testing.T) {
-	_, _, err := Load("/nonexistent", nil)
+	_, _, err := Load("/nonexistent", Options{})
 	if err == nil || !strings.Contains(err.Error(), "can't open configuration file") {
 		t.Error(err)
 	}
 	name := filepath.Join(t.TempDir(), "c")
 	os.WriteFile(name, []byte("SERVICES {\n a cmd=\"true x\" listen=1\n}\n"), 0o600)
-	c, _, err := Load(name, Dirs("/nonexistent", "/bin"))
+	c, _, err := Load(name, Options{Find: Dirs("/nonexistent", "/bin")})
 	if err != nil || c.Services[0].Path != "/bin/true" || c.Services[0].Argv[0] != "true" {
 		t.Errorf("%+v, %v", c, err)
 	}
@@ -144,23 +137,17 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("%v: outside of a text of %d lines", what, len(lines))
 			}
 		}
-		file, err := Parse("c", text)
-		var e *Error
-		if err != nil {
-			if !errors.As(err, &e) {
-				t.Fatalf("%T", err)
-			}
-			inside(e, e.Pos)
-			return
-		}
-		c, warnings, err := file.Config(func(string) string { return "/bin/true" })
+		file := Parse("c", text)
+		c, warnings, err := file.Config(Options{Find: func(string) string { return "/bin/true" }})
 		for _, w := range warnings {
 			inside(w, w.Pos)
 		}
-		if errors.As(err, &e) {
-			inside(e, e.Pos)
-		} else if err != nil {
+		var faults Faults
+		if errors.As(err, &faults) == (err == nil) {
 			t.Fatalf("%T", err)
+		}
+		for _, e := range faults {
+			inside(e, e.Pos)
 		}
 		for _, s := range c.Services {
 			if min(s.Prefork, s.MaxChild, s.MaxForkRate, s.MaxFDs) < 0 || err == nil && len(s.Argv) == 0 {
@@ -172,7 +159,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("%+v", ev)
 			}
 		}
-		_, again, err2 := file.Config(func(string) string { return "/bin/true" })
+		_, again, err2 := file.Config(Options{Find: func(string) string { return "/bin/true" }})
 		if len(again) != len(warnings) || (err == nil) != (err2 == nil) {
 			t.Errorf("%v and %v, then %v and %v", warnings, err, again, err2)
 		}
@@ -236,26 +223,24 @@ func TestDirs(t *testing.T) {
 }
 
 func TestTooManyLines(t *testing.T) {
-	if _, err := Parse("c", strings.Repeat("\n", maxLines)); err != nil {
-		t.Error(err)
+	if f := Parse("c", strings.Repeat("\n", maxLines)); len(f.Faults) != 0 {
+		t.Error(f.Faults)
 	}
-	if _, err := Parse("c", strings.Repeat("\n", maxLines+1)); err == nil || !strings.Contains(err.Error(), "too many lines") {
-		t.Error(err)
+	f := Parse("c", strings.Repeat("\n", maxLines+1))
+	if len(f.Faults) != 1 || !strings.Contains(f.Faults.Error(), "too many lines") {
+		t.Error(f.Faults)
 	}
 }
 
 // What Cyrus's master does not know and skips: how long a worker of ours may give no sign of life, and how much memory a
 // worker may have.
 func TestHealthOptions(t *testing.T) {
-	f, err := Parse("x", `SERVICES {
+	f := Parse("x", `SERVICES {
   a cmd="/bin/true" listen="127.0.0.1:1" silence=30 maxmemory=512
   b cmd="/bin/true" listen="127.0.0.1:2"
 }
 `)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, warnings, err := f.Config(nil)
+	c, warnings, err := f.Config(Options{})
 	if err != nil || len(warnings) != 0 {
 		t.Fatal(err, warnings)
 	}

@@ -14,7 +14,7 @@ var update = flag.Bool("update", false, "write testdata/verdicts.txt anew")
 const verdicts = "testdata/verdicts.txt"
 
 // A case of testdata/verdicts.txt: the file, and below it what is made of it: the fault with its place, or what a
-// master would run and what is odd about it. In the file \r is a carriage return, \t a tab and {x*n} stands for n
+// master would run and what is odd about it. In the file \r is a carriage return, \t and \v are tabs and {x*n} stands for n
 // times x.
 type verdict struct{ name, text, want string }
 
@@ -37,7 +37,7 @@ func readVerdicts(t *testing.T) (list []verdict) {
 
 // expand undoes what keeps the file readable.
 func expand(text string) string {
-	text = strings.NewReplacer(`\r`, "\r", `\t`, "\t").Replace(text)
+	text = strings.NewReplacer(`\r`, "\r", `\t`, "\t", `\v`, "\v").Replace(text)
 	for {
 		from := strings.Index(text, "{")
 		for from >= 0 {
@@ -63,11 +63,7 @@ func expand(text string) string {
 // verdictOf says in lines what becomes of a file.
 func verdictOf(text string) string {
 	var b strings.Builder
-	f, err := Parse("c", text)
-	if err != nil {
-		return "fault " + strings.TrimPrefix(err.Error(), "configuration file ") + "\n"
-	}
-	c, warnings, err := f.Config(func(word string) string { return "/bin/" + word })
+	c, warnings, err := Parse("c", text).Config(Options{Find: func(word string) string { return "/bin/" + word }})
 	last, again := "", 0
 	for _, w := range warnings {
 		if w.Msg == last {
@@ -80,44 +76,15 @@ func verdictOf(text string) string {
 	if again > 0 {
 		fmt.Fprintf(&b, "and %d that say the same\n", again)
 	}
+	var faults Faults
+	errors.As(err, &faults)
+	for _, f := range faults {
+		fmt.Fprintf(&b, "fault %v: %s\n", f.Pos, f.Msg)
+	}
 	if err != nil {
-		return b.String() + "fault " + strings.TrimPrefix(err.Error(), "configuration file ") + "\n"
+		return b.String()
 	}
-	for _, e := range c.Start {
-		fmt.Fprintf(&b, "start %s %q\n", e.Name, e.Argv)
-	}
-	for _, s := range c.Services {
-		kind := "service"
-		if s.Daemon {
-			kind = "daemon"
-		}
-		fmt.Fprintf(&b, "%s %s %.40q %.40q", kind, s.Name, s.Argv, s.Listen)
-		for _, n := range []struct {
-			name  string
-			value int
-		}{{"prefork", s.Prefork}, {"maxchild", s.MaxChild}, {"maxforkrate", s.MaxForkRate}, {"maxfds", s.MaxFDs}} {
-			if n.value != 0 {
-				fmt.Fprintf(&b, " %s=%d", n.name, n.value)
-			}
-		}
-		if s.Proto != "" {
-			fmt.Fprint(&b, " proto=", s.Proto)
-		}
-		if s.Babysit {
-			fmt.Fprint(&b, " babysit")
-		}
-		if s.Wait {
-			fmt.Fprint(&b, " wait")
-		}
-		fmt.Fprintln(&b)
-	}
-	for _, e := range c.Events {
-		when := e.Period.String()
-		if e.Times != nil {
-			when = e.Times.String()
-		}
-		fmt.Fprintf(&b, "event %s %q %s\n", e.Name, e.Argv, when)
-	}
+	b.WriteString(describe(c))
 	if b.Len() == 0 {
 		return "nothing\n"
 	}
@@ -125,10 +92,10 @@ func verdictOf(text string) string {
 }
 
 // P34, P35: the grammar of cyrus.conf as Cyrus's own master reads it, each fault and each oddity with line and column.
-func TestVerdicts(t *testing.T) {
+func TestP34_Verdicts(t *testing.T) {
 	list := readVerdicts(t)
 	var out strings.Builder
-	out.WriteString("What becomes of each file; see verdict_test.go. TestVerdicts -update writes the verdicts anew.\n")
+	out.WriteString("What becomes of each file; see verdict_test.go. TestP34_Verdicts -update writes the verdicts anew.\n")
 	for _, c := range list {
 		got := verdictOf(expand(c.text))
 		if got != strings.TrimRight(c.want, "\n")+"\n" && !*update {
@@ -150,10 +117,7 @@ func TestVerdicts(t *testing.T) {
 func TestFaultsHaveAPlace(t *testing.T) {
 	for _, c := range readVerdicts(t) {
 		text := expand(c.text)
-		f, err := Parse("c", text)
-		if err == nil {
-			_, _, err = f.Config(nil)
-		}
+		_, _, err := Parse("c", text).Config(Options{})
 		var e *Error
 		if err == nil {
 			continue
