@@ -69,6 +69,13 @@ func lemming(mode string) int {
 		return 1
 	case "leave":
 		return 0
+	case "fussy": // fails at a listener of IPv4, as long as a file is there
+		sa, err := unix.Getsockname(4)
+		_, v4 := sa.(*unix.SockaddrInet4)
+		if _, missing := os.Stat(os.Getenv("LEMMING_FILE")); err != nil || v4 && missing == nil {
+			return 1
+		}
+		return single(false)
 	case "job":
 		f, err := os.OpenFile(os.Getenv("LEMMING_FILE"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil {

@@ -33,6 +33,13 @@ func (e endpoint) key() string {
 	return kind + e.addr.String()
 }
 
+func (e endpoint) String() string {
+	if e.unix != "" || !e.addr.IsValid() {
+		return e.unix
+	}
+	return e.addr.String()
+}
+
 // protos maps Service.Proto to the address families and the socket type.
 var protos = map[string]struct{ v4, v6, dgram bool }{
 	"tcp": {true, true, false}, "tcp4": {true, false, false}, "tcp6": {false, true, false},

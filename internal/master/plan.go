@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
+	"syscall"
 
 	"github.com/constance-mail/constance/internal/master/roster"
 )
@@ -20,6 +23,7 @@ type spec struct {
 	svc *Service
 	at  endpoint // not for a daemon
 	key string
+	err error // the address cannot be had: it is another service's, or its name is not known
 }
 
 // plan resolves the addresses. It may take as long as the resolver does, so a reload does it outside the loop.
@@ -32,19 +36,23 @@ func (m *Master) plan(ctx context.Context, c Config) *plan {
 			p.specs = append(p.specs, spec{svc: s, at: endpoint{family: "daemon"}, key: s.Name + " daemon"})
 			continue
 		}
-		list, err := endpoints(ctx, s)
-		if err != nil {
+		if err := CheckListen(s); err != nil {
 			p.err = configured(s.Where, fmt.Errorf("service '%s': %w", s.Name, err))
 			return p
 		}
+		list, err := endpoints(ctx, s)
+		if err != nil {
+			p.specs = append(p.specs, spec{svc: s, at: endpoint{family: "unknown"},
+				key: s.Name + " " + strings.Join(s.Listen, " "), err: err})
+		}
 		for _, at := range list {
-			if other, taken := seen[at.key()]; taken && at.addr.Port() != 0 {
-				p.err = configured(s.Where,
-					fmt.Errorf("service '%s': %s is service '%s' already", s.Name, at.key(), other))
-				return p
+			sp := spec{svc: s, at: at, key: s.Name + " " + at.key()}
+			if other, taken := seen[at.key()]; taken && (at.unix != "" || at.addr.Port() != 0) {
+				sp.key += " beside " + other
+				sp.err = os.NewSyscallError("bind", syscall.EADDRINUSE)
 			}
 			seen[at.key()] = s.Name
-			p.specs = append(p.specs, spec{svc: s, at: at, key: s.Name + " " + at.key()})
+			p.specs = append(p.specs, sp)
 		}
 	}
 	return p
@@ -64,45 +72,6 @@ func (m *Master) adopt(p *plan) error {
 		return err
 	}
 	m.reconfigure(p)
-	return nil
-}
-
-// listen opens the sockets that a plan wants and that are not open yet: all of them, or at a reload none. At the start
-// an address that cannot be had is logged and left out, unless Config.BindErrorsFatal; a reload that still cannot have
-// it is none the worse.
-func (m *Master) listen(p *plan, start bool) error {
-	opened := map[string]*socket{}
-	failed := map[string]bool{}
-	for k := range p.specs {
-		s := &p.specs[k]
-		key := s.socketKey()
-		if s.svc.Daemon || m.socks[key] != nil || opened[key] != nil {
-			continue
-		}
-		sock, err := m.obtain(s)
-		if err == nil {
-			sock.key = key
-			opened[key] = sock
-			continue
-		}
-		if errors.Is(err, errCovered) {
-			failed[s.key] = true
-			continue
-		}
-		m.log.Error("unable to create "+s.svc.Name+" listener socket", "err", err)
-		if start && m.conf.BindErrorsFatal || !start && !m.failed[s.key] {
-			for _, o := range opened {
-				o.release()
-			}
-			err = configured(s.svc.Where, fmt.Errorf("service '%s': %w", s.svc.Name, err))
-			return &Error{ExitUnavailable, err}
-		}
-		failed[s.key] = true
-	}
-	for key, sock := range opened {
-		m.socks[key] = sock
-	}
-	m.failed = failed
 	return nil
 }
 
@@ -135,6 +104,7 @@ func (m *Master) reconfigure(p *plan) {
 		cc.Jobs = append(cc.Jobs, roster.Job{Key: key, Name: e.Name, Period: e.Period, Times: e.Times})
 	}
 	m.jobs = jobs
+	m.tellLimits()
 	m.acts = m.roster.Step(roster.Event{Kind: roster.Reload, Conf: cc}, m.clock.time(), m.acts[:0])
 	for key, i := range made {
 		id, ok := m.roster.Instance(key)

@@ -194,26 +194,52 @@ func (s *spawners) start(o *order) *started {
 			unix.SetNonblock(o.sock.fd, false) //nolint:errcheck // our own socket
 		}
 	}
-	fork := s.home.takeOff()
-	r.pid, r.err = syscall.ForkExec(o.path, o.argv, &syscall.ProcAttr{Env: o.env, Files: files[:],
-		Sys: &syscall.SysProcAttr{PidFD: &r.pidfd, Credential: o.cred}})
-	s.home.land(fork, r.pid, o.child)
+	flight := s.home.takeOff()
+	s.fork(r, files[:])
+	s.home.land(flight, r.pid, o.child)
 	if write >= 0 {
 		unix.Close(write) //nolint:errcheck // the child has it
 	}
 	if r.err == nil && r.pidfd < 0 {
 		r.err = abandon(r.pid)
 	}
-	if r.err != nil {
-		if r.status != nil {
-			r.status.Close() //nolint:errcheck // nobody writes to it
-		}
-		return r
-	}
-	if o.maxFDs > 0 {
-		limitFDs(r.pid, o.maxFDs)
+	if r.err != nil && r.status != nil {
+		r.status.Close() //nolint:errcheck // nobody writes to it
 	}
 	return r
+}
+
+// fork starts the program. One whose descriptors are limited is traced so far that it stops before its first
+// instruction: it never sees another limit. Where tracing is forbidden, the limit comes a moment after.
+func (s *spawners) fork(r *started, files []uintptr) {
+	o := r.order
+	attr := &syscall.ProcAttr{Env: o.env, Files: files,
+		Sys: &syscall.SysProcAttr{PidFD: &r.pidfd, Credential: o.cred, Ptrace: o.maxFDs > 0}}
+	r.pid, r.err = syscall.ForkExec(o.path, o.argv, attr)
+	if r.err != nil && attr.Sys.Ptrace {
+		attr.Sys.Ptrace = false
+		r.pid, r.err = syscall.ForkExec(o.path, o.argv, attr)
+	}
+	if r.err != nil || o.maxFDs == 0 {
+		return
+	}
+	stopped := attr.Sys.Ptrace && awaitStop(r.pid)
+	limitFDs(r.pid, o.maxFDs)
+	if stopped {
+		syscall.PtraceDetach(r.pid) //nolint:errcheck // it was killed meanwhile
+	}
+}
+
+// awaitStop waits until a traced child has executed its program; false if it ended. It is not reaped here.
+func awaitStop(pid int) bool {
+	const trapped = 4 // CLD_TRAPPED
+	for {
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WSTOPPED|unix.WNOWAIT|unix.WALL, nil)
+		if err != unix.EINTR {
+			return err == nil && info.Code == trapped
+		}
+	}
 }
 
 // abandon ends a child that there is no pidfd for: without one its process id could become another's.
@@ -223,8 +249,8 @@ func abandon(pid int) error {
 	return fmt.Errorf("no pidfd (Linux 5.4 is needed)")
 }
 
-// limitFDs sets the soft limit from outside, right after exec: a lower limit of the master itself, even for a moment,
-// would hit its other goroutines.
+// limitFDs sets the soft limit from outside: a lower limit of the master itself, even for a moment, would hit its other
+// goroutines. The hard limit stays.
 func limitFDs(pid, n int) {
 	var l unix.Rlimit
 	if unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &l) == nil {
