@@ -17,6 +17,7 @@ func (e *Error) Error() string { return fmt.Sprintf("column %d: %s", e.Col, e.Ms
 type parser struct {
 	text string
 	at   int
+	odd  []*Error
 }
 
 // Parse reads five fields with blanks between them: minutes, hours, days of the month, months, days of the week
@@ -25,6 +26,19 @@ type parser struct {
 // months count 0 as their last. An error is of type *Error.
 func Parse(text string) (*Spec, error) {
 	p := &parser{text: text}
+	return p.spec()
+}
+
+// Oddities are the places where a crontab(5) would mean another time: there "5-55/10" counts from 5.
+func Oddities(text string) []*Error {
+	p := &parser{text: text}
+	if _, err := p.spec(); err != nil {
+		return nil
+	}
+	return p.odd
+}
+
+func (p *parser) spec() (*Spec, error) {
 	s := &Spec{}
 	for k := range fields {
 		if k > 0 && !p.blanks() {
@@ -95,12 +109,14 @@ func (p *parser) name(f *field) (n int, ok bool) {
 // item = ("*" / number ["-" number]) *("/" number)
 func (p *parser) item(f *field) (uint64, error) {
 	set := f.all()
+	begin := p.at
 	if !p.accept('*') {
 		var err error
 		if set, err = p.numbers(f); err != nil {
 			return 0, err
 		}
 	}
+	first := next(set, 0)
 	for p.accept('/') {
 		from := p.at
 		step, err := p.number()
@@ -112,6 +128,10 @@ func (p *parser) item(f *field) (uint64, error) {
 			return 0, p.fail("step of 0")
 		}
 		set &= multiples(step)
+		if first%step != 0 {
+			p.odd = append(p.odd, &Error{begin + 1, fmt.Sprintf("'%s' means the multiples of %d, it does not count from %d",
+				p.text[begin:p.at], step, first)})
+		}
 	}
 	return f.fold(set), nil
 }

@@ -129,6 +129,30 @@ func TestP32_Faults(t *testing.T) {
 	}
 }
 
+// P32: what a crontab(5) would mean otherwise is told.
+func TestP32_Oddities(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want string
+	}{
+		{"*/5 */2 * * */3", ""},
+		{"0-30/10 4 1,15 * 5", ""},
+		{"5-55/10 * * * *", "column 1: '5-55/10' means the multiples of 10, it does not count from 5"},
+		{"0 4 */5 * *", "column 5: '*/5' means the multiples of 5, it does not count from 1"},
+		{"0 4 * 1,2-12/3 *", "column 9: '2-12/3' means the multiples of 3, it does not count from 2"},
+		{"7/2 * * * *", "column 1: '7/2' means the multiples of 2, it does not count from 7"},
+		{"*/0 * * * *", ""}, // a fault, not an oddity
+	} {
+		var all []string
+		for _, e := range Oddities(c.text) {
+			all = append(all, e.Error())
+		}
+		if got := strings.Join(all, "\n"); got != c.want {
+			t.Errorf("%q: %s, want %s", c.text, got, c.want)
+		}
+	}
+}
+
 func TestEqual(t *testing.T) {
 	parse := func(text string) *Spec {
 		s, err := Parse(text)

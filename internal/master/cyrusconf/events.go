@@ -46,9 +46,10 @@ func (b *builder) cron(a Arg) *cron.Spec {
 	s, err := cron.Parse(a.Value)
 	var bad *cron.Error
 	if errors.As(err, &bad) {
-		at := a.ValueAt
-		at.Col += bad.Col - 1
-		b.fail(at, "unable to parse cron spec '%s': %s", a.Value, bad.Msg)
+		b.fail(a.ValueAt.right(bad.Col-1), "unable to parse cron spec '%s': %s", a.Value, bad.Msg)
+	}
+	for _, odd := range cron.Oddities(a.Value) {
+		b.warn(a.ValueAt.right(odd.Col-1), "%s", odd.Msg)
 	}
 	return s
 }
