@@ -11,7 +11,8 @@ import (
 // checkConfig lists what is wrong or odd in cyrus.conf and in the master's options of imapd.conf, and fails if a master
 // would not start with them. Neither a socket nor a program is touched.
 func (f *masterFlags) checkConfig(out io.Writer) error {
-	list := cyrusconf.Check(f.confFile(), f.confOptions())
+	file := f.confFile()
+	list := cyrusconf.Check(file, f.confOptions())
 	wrong := 0
 	for _, finding := range list {
 		if finding.Level == "error" {
@@ -26,7 +27,7 @@ func (f *masterFlags) checkConfig(out io.Writer) error {
 		for _, finding := range list {
 			fmt.Fprintln(out, finding)
 		}
-		fmt.Fprintf(out, "%s: %s, %s\n", f.confFile(), count(wrong, "error"), count(len(list)-wrong, "warning"))
+		fmt.Fprintf(out, "%s: %s, %s\n", file, count(wrong, "error"), count(len(list)-wrong, "warning"))
 	}
 	if wrong > 0 {
 		return quietError(exitConfig)

@@ -53,6 +53,21 @@ func TestP34_MasterCheck(t *testing.T) {
 	}
 }
 
+// CYRUS_PREFIX stands before the path of a cyrus.conf that is there, and before no other.
+func TestMasterPrefix(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/c", []byte("EVENTS {\n a cmd=/bin/true at=0460\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CYRUS_PREFIX", dir)
+	if got, code := runMaster(t, "-M", "/c", "--check"); code != exitConfig || !strings.Contains(got, dir+"/c:2:21: error") {
+		t.Errorf("code %d, %s", code, got)
+	}
+	if got, code := runMaster(t, "-M", "/none", "--check"); code != exitConfig || !strings.Contains(got, "\n/none: 1 error") {
+		t.Errorf("code %d, %s", code, got)
+	}
+}
+
 func TestMasterWrongUsage(t *testing.T) {
 	for _, args := range [][]string{{"-d", "-D"}, {"-j", "0"}} {
 		if _, code := runMaster(t, args...); code != exitConfig {

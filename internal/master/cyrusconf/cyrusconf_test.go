@@ -100,6 +100,26 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// P35: what Cyrus's master would misread, or leave a service out for, is a fault at the value. What follows is the
+// same with a port, which is right.
+func TestP35_ListenTraps(t *testing.T) {
+	for _, c := range []struct{ trap, right string }{
+		{"127.0.0.1", "127.0.0.1:143"}, {"[127.0.0.1]", "[127.0.0.1]:143"}, {"[::1]", "[::1]:143"}, {"::1", "[::1]:143"},
+		{"99999", "9999"}, {"65536", "65535"}, {"-1", "1"}, {"localhost:", "localhost:143"}, {":143", "*:143"},
+		{"localhost:99999", "localhost:9999"}, {"nosuchport", "imap"}, {"/" + strings.Repeat("x", 107), "/x"},
+	} {
+		text := "SERVICES {\n a cmd=/bin/true listen=\"%s\"\n}\n"
+		_, _, err := Parse("c", strings.Replace(text, "%s", c.trap, 1)).Config(Options{})
+		if err == nil || !strings.HasPrefix(err.Error(), "configuration file c:2:26: service 'a': invalid listen") {
+			t.Errorf("%s: %v", c.trap, err)
+		}
+		conf, _, err := Parse("c", strings.Replace(text, "%s", c.right, 1)).Config(Options{})
+		if err != nil || len(conf.Services) != 1 || conf.Services[0].Listen[0] != c.right {
+			t.Errorf("%s: %v", c.right, err)
+		}
+	}
+}
+
 func TestLoad(t *testing.T) {
 	_, _, err := Load("/nonexistent", Options{})
 	if err == nil || !strings.Contains(err.Error(), "can't open configuration file") {
