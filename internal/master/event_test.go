@@ -19,7 +19,7 @@ import (
 func TestP32_CronOfAProcess(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "f")
 	var set atomic.Int64 // how far the clock was put forward
-	begin := time.Date(2026, 11, 25, 4, 0, 30, 0, time.Local).Sub(time.Now())
+	begin := time.Until(time.Date(2026, 11, 25, 4, 0, 30, 0, time.Local))
 	r := start(t, Config{Wall: func() time.Time { return time.Now().Add(begin + time.Duration(set.Load())) },
 		Events: []Event{{Name: "expire", Argv: []string{"lemming"}, Times: cron.Daily(4, 30),
 			Env: []string{lemmingEnv + "=job", "LEMMING_FILE=" + file, "LEMMING_TEXT=ran"}}}})
