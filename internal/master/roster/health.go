@@ -104,14 +104,23 @@ func (s *State) aged(e *Event) {
 		return
 	}
 	for _, c := range i.kids {
-		if c.class == Ready && c.pid != 0 && s.now-c.since >= s.conf.Hung {
-			c.health.Silent = hungAt
-			s.hang(c, fmt.Sprintf("takes no client though one waits since %v", e.Age.Round(time.Millisecond)))
+		if !c.idle() || s.now-c.since < s.conf.Hung {
+			continue
+		}
+		c.health.Silent = hungAt
+		s.hang(c, fmt.Sprintf("takes no client though one waits since %v", e.Age.Round(time.Millisecond)))
+		if !c.health.Hupped {
 			s.hup(c)
 		}
 	}
 	s.watch(i)
 	s.staff(i, 0)
+}
+
+// idle: it runs and serves nobody, by its messages. One that was told to finish should have gone then; it may hold the lock
+// that the others need.
+func (c *child) idle() bool {
+	return c.pid != 0 && !c.exited && !c.health.Hung && (c.class == Ready || c.class == Draining && !c.busy)
 }
 
 // resumes: a worker that was found to hang, and is not asked for signs of life, says something. It was told to drain.

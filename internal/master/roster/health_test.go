@@ -300,6 +300,27 @@ func TestForeignHungWorkers(t *testing.T) {
 	}
 }
 
+// A worker that was told to finish, serves nobody and stays may hold the lock that the others need: it is ended like one
+// that is READY. One that still serves is not.
+func TestForeignHungWhileDraining(t *testing.T) {
+	w := foreign(t, 3)
+	ids := w.spawned()
+	stays, serves := ids[0], ids[1]
+	w.say(serves, service.Unavailable, service.Connection)
+	for _, id := range []ChildID{stays, serves} {
+		w.step(Event{Kind: DrainChild, Child: id})
+		w.signalled(id, syscall.SIGHUP)
+	}
+	w.now += 9 * time.Second
+	w.aged(1, 9*time.Second)
+	w.signalled(stays) // it has been told
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		w.after(time.Second)
+		w.signalled(stays, sig)
+		w.signalled(serves)
+	}
+}
+
 // One that speaks again is spared: it drains, with the client that it took.
 func TestForeignWorkerResumes(t *testing.T) {
 	w := foreign(t, 1)
