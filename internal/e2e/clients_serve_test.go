@@ -110,7 +110,7 @@ func TestServeRefuses(t *testing.T) {
 	}
 	other := t.TempDir()
 	code, out := serve(other, "--listen", "imap="+s.IMAP, "--listen", "imaps=off", "--listen", "lmtp=off", "--listen", "http=off")
-	if code != 69 || !strings.Contains(out, "address already in use") || !strings.Contains(out, "constance: hint: somebody else listens there") {
+	if code != 69 || !strings.Contains(out, "Address already in use ("+s.IMAP+")") || !strings.Contains(out, "constance: hint: somebody else listens there") {
 		t.Errorf("an address in use: %d %s", code, out)
 	}
 	if err := os.WriteFile(filepath.Join(other, "constance.toml"), []byte("[tls]\nmin_version = 1.2\n"), 0o600); err != nil {

@@ -31,7 +31,8 @@ func (m *Master) listen(p *plan, start bool) error {
 			for _, o := range opened {
 				o.release()
 			}
-			return &Error{ExitUnavailable, configured(s.svc.Where, errors.New(bindFault(s, err)))}
+			err = fmt.Errorf("%s (%s)", bindFault(s, err), s.at.String())
+			return &Error{ExitUnavailable, configured(s.svc.Where, err)}
 		}
 		m.log.Error(bindFault(s, err), "address", s.at.String())
 		failed[s.key] = true

@@ -74,7 +74,7 @@ func TestP36_BindErrorsFatal(t *testing.T) {
 		t.Fatal(err)
 	}
 	var e *Error
-	want := "cyrus.conf:7:3: unable to bind to imap/ipv6 socket: Address already in use"
+	want := "cyrus.conf:7:3: unable to bind to imap/ipv6 socket: Address already in use (" + s.Listen[1] + ")"
 	if err := m.Run(t.Context()); !errors.As(err, &e) || e.Code != 69 || e.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
