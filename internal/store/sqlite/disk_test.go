@@ -449,12 +449,16 @@ func TestSpareConns(t *testing.T) {
 	if len(s.conns) != maxSpare {
 		t.Errorf("%d are kept", len(s.conns))
 	}
+	s.shed()
+	if len(s.conns) != keepSpare {
+		t.Errorf("%d are left when the rush is over", len(s.conns))
+	}
 	c := s.attach(dir)
 	if c == nil {
 		t.Fatal("none is spare")
 	}
 	wantLimit(t, c, 0)
-	if s.attach(t.TempDir()) != nil || len(s.conns) != maxSpare-1 {
+	if s.attach(t.TempDir()) != nil || len(s.conns) != keepSpare-1 {
 		t.Errorf("an account without files; %d are left", len(s.conns))
 	}
 	s.close()

@@ -22,6 +22,9 @@ var (
 // giveBack returns memory that is not in use to the system. Each collection halves the stacks that are mostly empty:
 // those of a rush's sessions, which wait now.
 func giveBack() {
+	if v, err := theVFS(); err == nil { // else no database was open
+		v.windows.wipe()
+	}
 	libcHeapMu.Lock()
 	_ = libcHeap.Trim() // fails where munmap does: the memory stays
 	libcHeapMu.Unlock()

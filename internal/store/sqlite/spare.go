@@ -1,6 +1,9 @@
 package sqlite
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // spareConns are connections of no account at present. What a connection costs is not the files but what SQLite parses
 // and prepares for it, the same for every account.
@@ -12,6 +15,9 @@ type spareConns struct {
 
 // maxSpare bounds the spare connections of a process: as many as work at a time on accounts that were not open.
 const maxSpare = 16
+
+// keepSpare is how many stay spare when nothing happens.
+const keepSpare = 2
 
 // attach is a spare connection that now is one to the account in that directory, nil if there is none.
 func (s *spareConns) attach(dir string) *conn {
@@ -47,6 +53,18 @@ func (s *spareConns) put(c *conn) bool {
 	}
 	s.conns = append(s.conns, c)
 	return true
+}
+
+// shed closes all but keepSpare, when a rush is over: each takes 100 KB and more.
+func (s *spareConns) shed() {
+	s.mu.Lock()
+	n := max(len(s.conns)-keepSpare, 0)
+	over := slices.Clone(s.conns[:n]) // those that were used longest ago
+	s.conns = slices.Delete(s.conns, 0, n)
+	s.mu.Unlock()
+	for _, c := range over {
+		_ = c.Close() // nothing is under way in it
+	}
 }
 
 func (s *spareConns) close() {

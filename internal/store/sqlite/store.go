@@ -233,6 +233,7 @@ func (s *store) janitor() {
 		case now := <-tick.C:
 			n := s.closeIdle(now.Add(-s.opts.Idle).UnixNano())
 			if closed += n; n == 0 && closed >= freeAfter { // not before the rush is over
+				s.spare.shed()
 				giveBack()
 				closed = 0
 			}

@@ -66,6 +66,13 @@ func (w *windows) refillLocked() error {
 	return nil
 }
 
+// wipe unmaps what was given back.
+func (w *windows) wipe() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_ = w.wipeLocked() // the rest stays stale
+}
+
 // wipeLocked unmaps the stale windows: neighbours in one call.
 func (w *windows) wipeLocked() error {
 	slices.SortFunc(w.stale, func(a, b unsafe.Pointer) int { return cmp.Compare(uintptr(a), uintptr(b)) })

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"unsafe"
 )
@@ -55,6 +56,54 @@ func TestWindows(t *testing.T) {
 	if _, err := files[0].ReadAt(b, 100); err != nil || b[0] == 0 && len(held) > 6 {
 		t.Errorf("what was written into a window is not in the file: %v %v", b, err)
 	}
+}
+
+// After a wipe no window that was given back shows a file any more, those that are held do, and all can be used again.
+func TestWindowsWiped(t *testing.T) {
+	path := t.TempDir() + "/index"
+	if err := os.WriteFile(path, make([]byte, indexPart), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var w windows
+	var all []unsafe.Pointer
+	for range windowsAtOnce/2 + 1 {
+		p, err := w.open(int(f.Fd()), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	for _, p := range all[1:] {
+		w.close(p)
+	}
+	if n := mappings(t, path); n == 0 {
+		t.Fatal("no mapping is known of")
+	}
+	w.wipe()
+	if n := mappings(t, path); n != 1 {
+		t.Errorf("the file is mapped %d times, held is one window", n)
+	}
+	for range len(all) {
+		if _, err := w.open(int(f.Fd()), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.wipe() // nothing to do
+}
+
+// mappings counts how often this process maps the file.
+func mappings(t *testing.T, path string) int {
+	t.Helper()
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(maps), path+"\n")
 }
 
 // A window of a file that cannot be mapped is an error, and is not lost.
