@@ -147,6 +147,34 @@ func TestP25_WaitDaemons(t *testing.T) {
 	}
 }
 
+// P26: a daemon that is started again, waited for or not, can write nothing to descriptor 3 and is told that it is one;
+// the word that it would say harms nobody.
+func TestP26_DaemonsAgain(t *testing.T) {
+	d := newDiary(t)
+	plain := d.herald("plain", okay)
+	plain.Wait = false
+	r := start(t, Config{Services: []Service{d.herald("waited", okay), plain, d.service("imap")}})
+	times := func(line string) (n int) {
+		for _, l := range d.lines() {
+			if l == line {
+				n++
+			}
+		}
+		return n
+	}
+	const waited, again = "waited starts: write=true daemon=1 id=0", "waited starts: write=false daemon=1 id=0"
+	const unwaited = "plain starts: write=false daemon=1 id=0"
+	r.eventually("all run", func() bool { return times(waited) == 1 && times(unwaited) == 1 && times("imap starts") == 1 })
+	for k := range 2 {
+		syscall.Kill(r.service(k).Workers[0].PID, syscall.SIGKILL)
+	}
+	r.eventually("both run again", func() bool { return times(again) == 1 && times(unwaited) == 2 })
+	r.greeted(r.dial(r.service(2).Listen)).Close()
+	if times(waited) != 1 {
+		t.Errorf("the wait daemon was waited for again: %q", d.lines())
+	}
+}
+
 // P25: a wait daemon that says something else, or nothing, ends the start with exit code 78, and those already started
 // with it.
 func TestP25_Failure(t *testing.T) {
