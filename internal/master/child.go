@@ -26,6 +26,7 @@ type kid struct {
 	ch    *channel // nil: no status channel
 	word  *os.File // nil: no readiness pipe
 	begun time.Time
+	ended bool // reaped; what it wrote to its channel may still be read
 }
 
 // Kinds of children, in the words of Cyrus's log.
@@ -107,6 +108,7 @@ func (m *Master) reap(id roster.ChildID, k *kid) {
 	}
 	unix.Close(k.pidfd) //nolint:errcheck // epoll forgets it with this
 	k.pidfd = -1
+	m.leaves(k)
 	m.counts.Exits++
 	m.procs.ends(k.pid)
 	m.family.buried(k.pid, id)
@@ -121,15 +123,21 @@ func (m *Master) forget(id roster.ChildID) {
 		return
 	}
 	delete(m.kids, id)
-	if i := m.insts[k.inst]; i != nil {
-		i.kids--
-	}
+	m.leaves(k)
 	if k.ch != nil {
 		k.ch.close()
 	}
 	if k.word != nil {
 		k.word.Close() //nolint:errcheck // it may be closed already
 	}
+}
+
+// leaves says that a child, or the order to start it, uses its listener no more.
+func (m *Master) leaves(k *kid) {
+	if i := m.insts[k.inst]; i != nil && !k.ended {
+		i.kids--
+	}
+	k.ended = true
 }
 
 // start orders a child for an instance or a job.

@@ -104,7 +104,7 @@ func (m *Master) holdInstances(d *document) error {
 func (m *Master) holdChildren(d *document) error {
 	for _, h := range d.Children {
 		k := &kid{order: &order{child: h.ID, argv: h.Argv}, kind: h.Kind, name: h.Name, inst: h.Inst, pid: h.PID, pidfd: -1,
-			begun: h.Begun}
+			begun: h.Begun, ended: h.Ended}
 		if !h.Ended {
 			fd, err := unix.PidfdOpen(h.PID, 0)
 			switch err {
@@ -127,7 +127,7 @@ func (m *Master) holdChildren(d *document) error {
 			k.ch = newChannel(h.ID, os.NewFile(uintptr(h.Status), "status"), m.in)
 			k.ch.parser.rest = h.Rest
 		}
-		if i := m.insts[h.Inst]; i != nil {
+		if i := m.insts[h.Inst]; i != nil && !k.ended {
 			i.kids++
 		}
 		m.kids[h.ID] = k

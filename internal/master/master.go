@@ -61,7 +61,7 @@ type instance struct {
 	sock *socket // nil: daemon
 	id   int     // CYRUS_ID
 	name string  // service/family
-	kids int     // from OpSpawn to OpForget
+	kids int     // from OpSpawn to their ends
 }
 
 // Counters count since the start.
