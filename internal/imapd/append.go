@@ -40,7 +40,7 @@ func (s *session) append(ctx context.Context, c *imap.Append) (err error) {
 		if err := s.appendAllowed(&c.Message, len(msgs), total); err != nil {
 			return s.refuseMessage(&c.Message, err)
 		}
-		m, err := s.upload(ctx, &c.Message)
+		m, err := s.upload(ctx, target.acct, &c.Message)
 		if m.Upload != nil {
 			msgs = append(msgs, m)
 		}
@@ -75,20 +75,20 @@ func connectionOr(err error) error {
 }
 
 // appendTarget finds the mailbox before the client sends a message for nothing.
-func (s *session) appendTarget(ctx context.Context, c *imap.Append) (mail.MailboxID, error) {
+func (s *session) appendTarget(ctx context.Context, c *imap.Append) (found, error) {
 	defer s.slot.Enter(s.slot.Enter(wait.StoreRead))
-	m, err := s.acct.Mailbox(ctx, c.Mailbox)
+	m, err := s.find(ctx, c.Mailbox)
 	if err != nil && mail.KindOf(err) == mail.NotFound {
-		return 0, refuse(imap.CodeTryCreate, "no such mailbox")
+		return m, refuse(imap.CodeTryCreate, "no such mailbox")
 	}
 	if err != nil || c.Message.Size < 1<<20 {
-		return m.ID, err
+		return m, err
 	}
-	u, err := s.acct.Usage(ctx)
+	u, err := m.acct.Usage(ctx)
 	if err == nil && u.StorageLimit > 0 && u.Storage+c.Message.Size > u.StorageLimit {
-		return 0, refuse(imap.CodeOverQuota, "over quota")
+		return m, refuse(imap.CodeOverQuota, "over quota")
 	}
-	return m.ID, err
+	return m, err
 }
 
 // appendAllowed tells whether the next message may come. RFC 7889 section 4.
@@ -106,9 +106,9 @@ func (s *session) appendAllowed(m *imap.AppendMessage, before int, total int64) 
 }
 
 // upload takes the octets of one message and computes its digest. The caller closes the upload, also after an error.
-func (s *session) upload(ctx context.Context, m *imap.AppendMessage) (mail.NewMessage, error) {
+func (s *session) upload(ctx context.Context, to mail.Account, m *imap.AppendMessage) (mail.NewMessage, error) {
 	out := mail.NewMessage{Flags: m.Flags, Internal: m.Date}
-	up, err := s.acct.NewUpload(ctx, m.Size)
+	up, err := to.NewUpload(ctx, m.Size)
 	if err != nil {
 		return out, err
 	}
@@ -149,9 +149,9 @@ func (s *session) receive(up mail.Upload, r io.Reader, binary bool) error {
 }
 
 // appendAll puts the messages into the mailbox. RFC 4315 section 3.
-func (s *session) appendAll(ctx context.Context, target mail.MailboxID, msgs []mail.NewMessage) error {
+func (s *session) appendAll(ctx context.Context, target found, msgs []mail.NewMessage) error {
 	was := s.slot.Enter(wait.StoreWrite)
-	done, err := s.acct.Append(ctx, target, msgs)
+	done, err := target.acct.Append(ctx, target.box.ID, msgs)
 	s.slot.Enter(was)
 	if err != nil && mail.KindOf(err) == mail.NotFound {
 		return refuse(imap.CodeTryCreate, "no such mailbox")

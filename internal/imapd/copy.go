@@ -13,7 +13,7 @@ func (s *session) copy(ctx context.Context, c *imap.Copy) error {
 	if err != nil {
 		return err
 	}
-	done, err := s.acct.Copy(ctx, s.sel.id, uids, target)
+	done, err := s.sel.acct.Copy(ctx, s.sel.id, uids, target.box.ID)
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (s *session) move(ctx context.Context, c *imap.Move) error {
 	if err != nil {
 		return err
 	}
-	done, err := s.acct.Move(ctx, s.sel.id, uids, target)
+	done, err := s.sel.acct.Move(ctx, s.sel.id, uids, target.box.ID)
 	if err != nil {
 		return err
 	}
@@ -44,13 +44,13 @@ func (s *session) move(ctx context.Context, c *imap.Move) error {
 
 // transfer finds the messages and the target of COPY and MOVE. A target that is not there could be created: TRYCREATE.
 func (s *session) transfer(ctx context.Context, set imap.NumSet, uid bool, name string) (
-	uids mail.UIDSet, target mail.MailboxID, err error) {
+	uids mail.UIDSet, target found, err error) {
 	if uids, err = s.sel.messages(set, uid); err != nil {
-		return nil, 0, err
+		return nil, target, err
 	}
-	m, err := s.acct.Mailbox(ctx, name)
+	target, err = s.find(ctx, name)
 	if mail.KindOf(err) == mail.NotFound && err != nil {
-		return nil, 0, refuse(imap.CodeTryCreate, "no such mailbox")
+		return nil, target, refuse(imap.CodeTryCreate, "no such mailbox")
 	}
-	return uids, m.ID, err
+	return uids, target, err
 }

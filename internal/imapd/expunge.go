@@ -18,7 +18,7 @@ func (s *session) expunge(ctx context.Context, c *imap.Expunge) error {
 	} else if uids = s.sel.view.uids(); len(uids) == 0 {
 		return nil
 	}
-	gone, modSeq, err := s.acct.Expunge(ctx, s.sel.id, uids)
+	gone, modSeq, err := s.sel.acct.Expunge(ctx, s.sel.id, uids)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (s *session) vanishedSince(ctx context.Context, snap *mail.Snapshot, c *ima
 	if c.Set.Saved {
 		asked = s.sel.saved
 	}
-	gone, complete, err := s.acct.Vanished(ctx, s.sel.id, c.ChangedSince)
+	gone, complete, err := s.sel.acct.Vanished(ctx, s.sel.id, c.ChangedSince)
 	if err != nil {
 		return err
 	}

@@ -132,7 +132,7 @@ func (s *session) fetch(ctx context.Context, c *imap.Fetch) error {
 	if f.plan.modSeq {
 		s.enable(featCondStore) // RFC 7162 section 3.1
 	}
-	if f.snap, err = s.acct.Snapshot(ctx, s.sel.id); err != nil {
+	if f.snap, err = s.sel.acct.Snapshot(ctx, s.sel.id); err != nil {
 		return err
 	}
 	s.tellKeywords(f.snap.Mailbox.Keywords) // before flags that the client does not know of
@@ -244,7 +244,7 @@ func (f *fetcher) answer(ctx context.Context, first int) (next int, err error) {
 		f.ids = append(f.ids, rows[i].page.Contents[rows[i].row])
 	}
 	next = len(f.rows)
-	err = f.s.acct.Digests(ctx, f.ids, f.plan.want, func(i int, d *mail.Digest) error {
+	err = f.s.sel.acct.Digests(ctx, f.ids, f.plan.want, func(i int, d *mail.Digest) error {
 		f.append(&rows[i], d)
 		if len(f.buf)+len(f.text) < fetchBytes {
 			return nil
@@ -269,7 +269,7 @@ func (f *fetcher) setSeen(ctx context.Context) error {
 	if len(unseen) == 0 {
 		return nil
 	}
-	done, err := f.s.acct.SetFlags(ctx, f.s.sel.id,
+	done, err := f.s.sel.acct.SetFlags(ctx, f.s.sel.id,
 		mail.FlagChange{UIDs: unseen, Op: mail.AddFlags, Flags: []mail.Flag{mail.Seen}})
 	if err != nil {
 		return err
@@ -338,10 +338,10 @@ func (f *fetcher) appendItem(b []byte, r *fetchRow, d *mail.Digest, it *imap.Fet
 	case imap.FetchSize:
 		return strconv.AppendInt(b, r.page.Sizes[r.row], 10)
 	case imap.FetchEmailID:
-		b = append(append(b, '('), r.page.Contents[r.row].ObjectID(f.s.acct.ID())...)
+		b = append(append(b, '('), r.page.Contents[r.row].ObjectID(f.s.sel.acct.ID())...)
 		return append(b, ')')
 	case imap.FetchThreadID:
-		b = append(append(b, '('), d.Thread.ObjectID(f.s.acct.ID())...)
+		b = append(append(b, '('), d.Thread.ObjectID(f.s.sel.acct.ID())...)
 		return append(b, ')')
 	case imap.FetchEnvelope:
 		return append(b, d.Envelope...)

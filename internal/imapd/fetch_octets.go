@@ -146,7 +146,7 @@ func (f *fetcher) ahead() ahead {
 			f.ids = append(f.ids, r.page.Contents[r.row])
 		}
 	}
-	return ahead{acct: f.s.acct, ids: f.ids}
+	return ahead{acct: f.s.sel.acct, ids: f.ids}
 }
 
 // openMessage is the message whose holes are being filled.

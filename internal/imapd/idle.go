@@ -12,7 +12,7 @@ import (
 // there. Until then nothing is held but the watch of the account. RFC 9051 section 6.3.13.
 func (s *session) idle(ctx context.Context, _ *imap.Idle) error {
 	if s.sel != nil {
-		s.unwatch = s.acct.Watch(s.conn.Interrupt) // before looking, so that nothing falls between
+		s.unwatch = s.sel.acct.Watch(s.conn.Interrupt) // before looking, so that nothing falls between
 	}
 	if err := s.sync(ctx, true); err != nil {
 		s.stopWatching()

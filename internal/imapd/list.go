@@ -128,7 +128,7 @@ func (l *lister) entry(i int) error {
 		if l.c.Status&imap.StatusHighestModSeq != 0 {
 			s.enable(featCondStore)
 		}
-		s.appendStatus(e.box, e.name, l.c.Status)
+		s.appendStatus(found{place{acct: s.acct, name: e.name}, *e.box}, e.name, l.c.Status)
 	}
 	return s.out.flushLarge()
 }

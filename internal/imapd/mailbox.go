@@ -36,24 +36,43 @@ func (s *session) create(ctx context.Context, c *imap.Create) error {
 		}
 	}
 	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
-	m, err := s.acct.CreateMailbox(ctx, trimmed(c.Mailbox), uses)
+	at, err := s.place(ctx, trimmed(c.Mailbox))
 	if err != nil {
 		return err
 	}
-	s.okCode(imap.AppendMailboxIDCode(nil, m.ID.ObjectID(s.acct.ID())))
+	m, err := at.acct.CreateMailbox(ctx, at.name, uses)
+	if err != nil {
+		return err
+	}
+	s.okCode(imap.AppendMailboxIDCode(nil, m.ID.ObjectID(at.acct.ID())))
 	return nil
 }
 
 // deleteMailbox is DELETE. Who has it selected sees its messages go. RFC 9051 section 6.3.5.
 func (s *session) deleteMailbox(ctx context.Context, c *imap.Delete) error {
 	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
-	return s.acct.DeleteMailbox(ctx, c.Mailbox)
+	at, err := s.place(ctx, c.Mailbox)
+	if err != nil {
+		return err
+	}
+	return at.acct.DeleteMailbox(ctx, at.name)
 }
 
 // rename is RENAME. Sessions that have it selected go on, by its identifier. RFC 9051 section 6.3.6.
 func (s *session) rename(ctx context.Context, c *imap.Rename) error {
 	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
-	return s.acct.RenameMailbox(ctx, c.From, trimmed(c.To))
+	from, err := s.place(ctx, c.From)
+	if err != nil {
+		return err
+	}
+	to, err := s.place(ctx, trimmed(c.To))
+	if err != nil {
+		return err
+	}
+	if from.acct.ID() != to.acct.ID() {
+		return refuse(imap.CodeCannot, "a mailbox stays in its account")
+	}
+	return from.acct.RenameMailbox(ctx, from.name, to.name)
 }
 
 // subscribe is SUBSCRIBE. RFC 9051 section 6.3.7.
@@ -71,7 +90,7 @@ func (s *session) unsubscribe(ctx context.Context, c *imap.Unsubscribe) error {
 // status is STATUS. RFC 9051 section 6.3.11.
 func (s *session) status(ctx context.Context, c *imap.Status) error {
 	was := s.slot.Enter(wait.StoreRead)
-	m, err := s.acct.Mailbox(ctx, c.Mailbox)
+	m, err := s.find(ctx, c.Mailbox)
 	s.slot.Enter(was)
 	if err != nil {
 		return err
@@ -79,15 +98,15 @@ func (s *session) status(ctx context.Context, c *imap.Status) error {
 	if c.Items&imap.StatusHighestModSeq != 0 {
 		s.enable(featCondStore) // RFC 7162 section 3.1
 	}
-	s.appendStatus(&m, c.Mailbox, c.Items)
+	s.appendStatus(m, c.Mailbox, c.Items)
 	return nil
 }
 
 // appendStatus appends a STATUS response. What is recent to others is not known without taking it, so RECENT is 0 but
 // for the selected mailbox.
-func (s *session) appendStatus(m *mail.Mailbox, name string, items imap.StatusItems) {
-	d := imap.StatusData{Mailbox: m, MailboxID: m.ID.ObjectID(s.acct.ID()), AppendLimit: s.srv.opts.AppendLimit}
-	if s.sel != nil && s.sel.id == m.ID {
+func (s *session) appendStatus(m found, name string, items imap.StatusItems) {
+	d := imap.StatusData{Mailbox: &m.box, MailboxID: m.objectID(), AppendLimit: s.srv.opts.AppendLimit}
+	if s.sel != nil && s.sel.id == m.box.ID && s.sel.acct.ID() == m.acct.ID() {
 		d.Recent = uint32(s.sel.view.contained(s.sel.recent).Len())
 	}
 	s.out.buf = imap.AppendStatus(s.out.buf, name, items, &d, s.utf8())

@@ -73,7 +73,8 @@ func (m *messagesTest) open() {
 	m.check(err)
 	snap, err := m.acct.Snapshot(context.Background(), box.ID)
 	m.check(err)
-	m.s.sel = &selected{id: box.ID, view: newView(snap.UIDSet()), told: snap.Mailbox.HighestMod, keywords: snap.Mailbox.Keywords}
+	m.s.sel = &selected{acct: m.acct, id: box.ID, view: newView(snap.UIDSet()), told: snap.Mailbox.HighestMod,
+		keywords: snap.Mailbox.Keywords}
 }
 
 func (m *messagesTest) check(err error) {

@@ -219,11 +219,11 @@ func (s *session) searchMailbox(ctx context.Context, c *imap.Search, save *mail.
 	if modSeq {
 		s.enable(featCondStore) // RFC 7162 section 3.1
 	}
-	snap, err := s.acct.Snapshot(ctx, s.sel.id)
+	snap, err := s.sel.acct.Snapshot(ctx, s.sel.id)
 	if err != nil {
 		return err
 	}
-	q := searcher{acct: s.acct, sel: s.sel, snap: snap, now: time.Now()}
+	q := searcher{acct: s.sel.acct, sel: s.sel, snap: snap, now: time.Now()}
 	q.key = q.compile(&c.Key)
 	if err = q.run(ctx); err != nil {
 		return err

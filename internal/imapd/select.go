@@ -21,13 +21,13 @@ func (s *session) selectMailbox(ctx context.Context, c *imap.Select) error {
 		s.enable(featCondStore)
 	}
 	was := s.slot.Enter(wait.StoreRead)
-	snap, told, err := s.snapshotOf(ctx, c.Mailbox)
+	m, snap, err := s.snapshotOf(ctx, c.Mailbox)
 	s.slot.Enter(was)
 	if err != nil {
 		return err
 	}
 	uids := snap.UIDSet()
-	s.sel = &selected{id: snap.Mailbox.ID, readOnly: c.Examine, told: told, keywords: snap.Mailbox.Keywords}
+	m.readOnly, s.sel = c.Examine, m
 	if err := s.claimRecent(ctx, uids); err != nil {
 		s.sel = nil
 		return err
@@ -49,19 +49,27 @@ func (s *session) selectMailbox(ctx context.Context, c *imap.Select) error {
 	return nil
 }
 
-// snapshotOf is a mailbox as it is now; told is the ModSeq up to which everything is in it.
-func (s *session) snapshotOf(ctx context.Context, name string) (snap *mail.Snapshot, told mail.ModSeq, err error) {
-	if told, err = s.acct.ModSeq(ctx); err != nil {
-		return nil, 0, err
-	}
-	m, err := s.acct.Mailbox(ctx, name)
+// snapshotOf is a mailbox as it is now, ready to be selected. Its told is read before the snapshot: everything up to
+// there is in it.
+func (s *session) snapshotOf(ctx context.Context, name string) (*selected, *mail.Snapshot, error) {
+	at, err := s.place(ctx, name)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
-	if snap, err = s.acct.Snapshot(ctx, m.ID); err != nil {
-		return nil, 0, err
+	told, err := at.acct.ModSeq(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
-	return snap, max(told, snap.Mailbox.HighestMod), nil
+	m, err := at.find(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	snap, err := at.acct.Snapshot(ctx, m.box.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &selected{acct: m.acct, prefix: m.prefix, id: m.box.ID, told: max(told, snap.Mailbox.HighestMod),
+		keywords: snap.Mailbox.Keywords}, snap, nil
 }
 
 // deselect leaves the selected state.
@@ -80,9 +88,9 @@ func (s *session) tellSelected(snap *mail.Snapshot) {
 	s.tellNumber(imap.CodeUIDNext, uint64(m.UIDNext), "predicted next UID")
 	s.tellNumber(imap.CodeHighestModSeq, uint64(m.HighestMod), "highest")
 	b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
-	s.out.buf = imap.AppendText(imap.AppendMailboxIDCode(b, m.ID.ObjectID(s.acct.ID())), "mailbox identifier")
+	s.out.buf = imap.AppendText(imap.AppendMailboxIDCode(b, m.ID.ObjectID(s.sel.acct.ID())), "mailbox identifier")
 	if s.features&featRev2 != 0 {
-		s.out.buf = imap.AppendList(s.out.buf, &imap.ListData{Name: m.Name, Uses: m.Uses}, s.utf8())
+		s.out.buf = imap.AppendList(s.out.buf, &imap.ListData{Name: s.sel.prefix + m.Name, Uses: m.Uses}, s.utf8())
 	}
 }
 
@@ -97,7 +105,7 @@ func (s *session) resync(ctx context.Context, snap *mail.Snapshot, q *imap.QResy
 		return nil
 	}
 	was := s.slot.Enter(wait.StoreRead)
-	gone, complete, err := s.acct.Vanished(ctx, snap.Mailbox.ID, q.ModSeq)
+	gone, complete, err := s.sel.acct.Vanished(ctx, snap.Mailbox.ID, q.ModSeq)
 	s.slot.Enter(was)
 	if err != nil {
 		return err
@@ -145,7 +153,7 @@ func (s *session) closeMailbox(ctx context.Context, _ *imap.Close) error {
 	m := s.sel
 	if !m.readOnly {
 		was := s.slot.Enter(wait.StoreWrite)
-		_, _, err := s.acct.Expunge(ctx, m.id, nil)
+		_, _, err := m.acct.Expunge(ctx, m.id, nil)
 		s.slot.Enter(was)
 		if err != nil && mail.KindOf(err) != mail.NotFound {
 			return err

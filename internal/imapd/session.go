@@ -36,7 +36,7 @@ type session struct {
 	state    state
 	features features
 	user     auth.User
-	acct     mail.Account // nil before login
+	acct     mail.Account // the user's own, nil before login
 	sel      *selected    // nil while no mailbox is selected
 
 	tag  string // of the command in progress

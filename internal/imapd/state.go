@@ -27,6 +27,8 @@ const (
 
 // selected is the mailbox that a session has selected. Owned by the session.
 type selected struct {
+	acct     mail.Account // as the session's user sees it
+	prefix   string       // of the client's names for what is in the account, see place
 	id       mail.MailboxID
 	readOnly bool // by EXAMINE
 

@@ -20,12 +20,12 @@ func (s *session) store(ctx context.Context, c *imap.Store) error {
 	if len(uids) == 0 {
 		return nil
 	}
-	done, err := s.acct.SetFlags(ctx, s.sel.id, mail.FlagChange{UIDs: uids, Op: c.Op, Flags: c.Flags,
+	done, err := s.sel.acct.SetFlags(ctx, s.sel.id, mail.FlagChange{UIDs: uids, Op: c.Op, Flags: c.Flags,
 		Conditional: c.Conditional, UnchangedSince: c.UnchangedSince})
 	if err != nil {
 		return err
 	}
-	snap, err := s.acct.Snapshot(ctx, s.sel.id)
+	snap, err := s.sel.acct.Snapshot(ctx, s.sel.id)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 	if m == nil {
 		return nil
 	}
-	now, err := s.acct.ModSeq(ctx)
+	now, err := m.acct.ModSeq(ctx)
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 		return s.out.flushLarge()
 	}
 	was := s.slot.Enter(wait.StoreRead)
-	snap, err := s.acct.Snapshot(ctx, m.id)
+	snap, err := m.acct.Snapshot(ctx, m.id)
 	s.slot.Enter(was)
 	switch {
 	case err == nil:
@@ -144,7 +144,7 @@ func (s *session) claimRecent(ctx context.Context, uids mail.UIDSet) error {
 	if m.readOnly || s.features&featRev2 != 0 || len(uids) == 0 {
 		return nil
 	}
-	first, err := s.acct.ClaimRecent(ctx, m.id)
+	first, err := m.acct.ClaimRecent(ctx, m.id)
 	if last := uids[len(uids)-1].Stop; err == nil && first != 0 && first <= last {
 		m.recent.AddRange(first, last)
 	}
