@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/constance-mail/constance/internal/fold"
 	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/mail"
 	"github.com/constance-mail/constance/internal/message"
@@ -21,7 +22,7 @@ type searcher struct {
 	want mail.Columns // of the digests that the criteria look at
 	key  criterion
 
-	find   finder
+	find   fold.Finder
 	fields []byte // scratch
 	err    error  // the first failure to read content
 

@@ -4,6 +4,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/constance-mail/constance/internal/fold"
 	"github.com/constance-mail/constance/internal/mail"
 	"github.com/constance-mail/constance/internal/message"
 )
@@ -53,7 +54,7 @@ func (t *bodyText) octets(e message.Extent) ([]byte, error) {
 
 // holds tells whether the decoded text of the message's body, or withHeader of its header, holds needle, which is
 // folded. Text is what text parts hold, and the headers of parts and of messages in messages. RFC 9051 section 6.4.4.
-func (t *bodyText) holds(f *finder, needle []byte, withHeader bool) (bool, error) {
+func (t *bodyText) holds(f *fold.Finder, needle []byte, withHeader bool) (bool, error) {
 	root, err := t.parts()
 	if err != nil {
 		return false, err
@@ -68,7 +69,7 @@ func (t *bodyText) holds(f *finder, needle []byte, withHeader bool) (bool, error
 }
 
 // bodyHolds looks into what a part is made of, its own header left out.
-func (t *bodyText) bodyHolds(f *finder, p *message.Part, needle []byte) (bool, error) {
+func (t *bodyText) bodyHolds(f *fold.Finder, p *message.Part, needle []byte) (bool, error) {
 	if isText, _ := p.IsText(); isText {
 		return t.textHolds(f, p, needle)
 	}
@@ -86,7 +87,7 @@ func (t *bodyText) bodyHolds(f *finder, p *message.Part, needle []byte) (bool, e
 }
 
 // textHolds looks into a text part, in its charset; text of an unknown encoding or charset is looked at as it stands.
-func (t *bodyText) textHolds(f *finder, p *message.Part, needle []byte) (bool, error) {
+func (t *bodyText) textHolds(f *fold.Finder, p *message.Part, needle []byte) (bool, error) {
 	r, err := p.Decoded(t.content)
 	if err != nil {
 		r = io.NewSectionReader(t.content, p.Body.Offset, p.Body.Length)
@@ -94,7 +95,7 @@ func (t *bodyText) textHolds(f *finder, p *message.Part, needle []byte) (bool, e
 	if enc, ok := message.Charset(p.Charset); ok && !isUnicode(p.Charset) {
 		r = enc.NewDecoder().Reader(r)
 	}
-	return f.find(r, needle)
+	return f.Find(r, needle)
 }
 
 // isUnicode tells whether text of that charset is looked at as it stands: UTF-8, and ASCII, which is part of it.
@@ -103,12 +104,12 @@ func isUnicode(charset string) bool {
 }
 
 // headerHolds looks into each field of a header, decoded.
-func headerHolds(f *finder, header, needle []byte) bool {
+func headerHolds(f *fold.Finder, header, needle []byte) bool {
 	for len(header) > 0 {
 		var field []byte
 		field, header = cutField(header)
 		name, value, _ := strings.Cut(string(field), ":")
-		if f.contains(name+": "+message.DecodeHeader(value), needle) {
+		if f.Contains(name+": "+message.DecodeHeader(value), needle) {
 			return true
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/constance-mail/constance/internal/fold"
 	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/mail"
 	"github.com/constance-mail/constance/internal/message"
@@ -78,7 +79,7 @@ const day = 24 * 60 * 60 // seconds
 
 // compile makes a key ready.
 func (q *searcher) compile(k *imap.SearchKey) criterion {
-	c := criterion{needle: appendFolded(nil, k.Text)}
+	c := criterion{needle: fold.Append(nil, k.Text)}
 	switch k.Op {
 	case imap.SearchAll, imap.SearchSaveDateSupported:
 		c.test = func(*criterion, *searcher, *candidate) verdict { return yes }
@@ -249,7 +250,7 @@ func (k *criterion) inKeys(q *searcher, c *candidate) verdict {
 	if c.digest == nil {
 		return unknown
 	}
-	return verdictOf(q.find.contains(k.keys(&c.digest.Keys), k.needle))
+	return verdictOf(q.find.Contains(k.keys(&c.digest.Keys), k.needle))
 }
 
 // inCached looks into the header fields that are kept with the digest; a message whose fields were too many to be
@@ -282,7 +283,7 @@ func (q *searcher) fieldHolds(header []byte, k *criterion) bool {
 		var field []byte
 		field, rest = cutField(rest)
 		_, value, ok := strings.Cut(string(field), ":")
-		if ok && q.find.contains(message.DecodeHeader(value), k.needle) {
+		if ok && q.find.Contains(message.DecodeHeader(value), k.needle) {
 			return true
 		}
 	}

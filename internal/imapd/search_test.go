@@ -1,11 +1,8 @@
 package imapd
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -154,55 +151,6 @@ func TestSearchLogic(t *testing.T) {
 	}
 }
 
-func TestFold(t *testing.T) {
-	for _, c := range []struct {
-		text, needle string
-		want         bool
-	}{
-		{"Hello", "hELL", true}, {"hello", "x", false}, {"", "", true}, {"ÀÉÎ", "àéî", true}, {"Привет", "ПРИ", true}, {"ΣΑΣ", "σας", true},
-		{"K", "k", true}, {"İ", "x", false}, {"\xff\xfe", "\xff", true}, {"日本", "本", true},
-	} {
-		var f finder
-		needle := appendFolded(nil, c.needle)
-		if got := f.contains(c.text, needle); got != c.want {
-			t.Errorf("%q in %q: got %v", c.needle, c.text, got)
-		}
-		if got, err := f.find(strings.NewReader(c.text), needle); err != nil || got != c.want {
-			t.Errorf("%q in the stream %q: got %v, %v", c.needle, c.text, got, err)
-		}
-	}
-}
-
-// TestFindAcrossPieces puts the needle at every place around the end of a piece.
-func TestFindAcrossPieces(t *testing.T) {
-	var f finder
-	needle := appendFolded(nil, "Grüße日本")
-	for at := findPiece - 20; at < findPiece+3; at++ {
-		text := strings.Repeat("é", at/2) + strings.Repeat("x", at%2) + "GRÜßE日本" + strings.Repeat("y", 100)
-		for _, r := range []io.Reader{strings.NewReader(text), iotestOneByte{strings.NewReader(text)}} {
-			if got, err := f.find(r, needle); err != nil || !got {
-				t.Fatalf("at %d: got %v, %v", at, got, err)
-			}
-		}
-		if got, err := f.find(strings.NewReader(strings.Replace(text, "本", "木", 1)), needle); err != nil || got {
-			t.Fatalf("at %d, changed: got %v, %v", at, got, err)
-		}
-	}
-	if _, err := f.find(io.MultiReader(strings.NewReader("x"), failingReader{}), needle); !errors.Is(err, errTest) {
-		t.Errorf("got %v", err)
-	}
-}
-
-type iotestOneByte struct{ r io.Reader }
-
-func (o iotestOneByte) Read(b []byte) (int, error) { return o.r.Read(b[:min(1, len(b))]) }
-
-var errTest = errors.New("test")
-
-type failingReader struct{}
-
-func (failingReader) Read([]byte) (int, error) { return 0, errTest }
-
 // manyMessages is a session with n small messages in INBOX.
 func manyMessages(b *testing.B, n int) *messagesTest {
 	b.Helper()
@@ -242,16 +190,3 @@ func BenchmarkSearchSubject20000(b *testing.B) {
 	benchmarkCommand(b, "SEARCH RETURN (COUNT) SUBJECT 1999")
 }
 func BenchmarkSearchBody20000(b *testing.B) { benchmarkCommand(b, "SEARCH RETURN (COUNT) BODY 1999") }
-
-func BenchmarkFind(b *testing.B) {
-	text := bytes.Repeat([]byte("Some text that is searched through, with Grüße in it.\r\n"), 20_000)
-	var f finder
-	needle := appendFolded(nil, "absent")
-	b.SetBytes(int64(len(text)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := f.find(bytes.NewReader(text), needle); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
