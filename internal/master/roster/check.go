@@ -17,6 +17,10 @@ const (
 	NoLife            // nobody misses a sign of life
 	LoseJob           // a job that has run has no next time
 	NoLimit           // a wait daemon may take as long as it likes
+	Repeat            // a reload in the minute of a run by the wall clock repeats it
+	LoseMissed        // a run by the wall clock whose minute is over is left out
+	Oversleep         // the wall clock is looked at every minute, and at no job's time
+	StandStill        // a job of every hour waits until a clock that was put back has caught up
 )
 
 // SetCheat is for the mutation check.

@@ -37,7 +37,7 @@ func (s *State) reloadJobs(conf []Job) {
 			j = &job{}
 		}
 		delete(old, c.Key)
-		j.reschedule(c, s.now)
+		j.reschedule(c, s.now, s.cheat)
 		next = append(next, j)
 	}
 	for _, j := range s.jobs { // in order, not in the map's
@@ -50,8 +50,8 @@ func (s *State) reloadJobs(conf []Job) {
 }
 
 // reschedule puts what is configured in force.
-func (j *job) reschedule(c Job, now time.Duration) {
-	same := j.due != 0 && j.Period == c.Period && j.Times.Equal(c.Times)
+func (j *job) reschedule(c Job, now time.Duration, cheat Cheat) {
+	same := j.due != 0 && j.Period == c.Period && j.Times.Equal(c.Times) && (c.Times == nil || cheat != Repeat)
 	j.Job, j.removed = c, false
 	switch {
 	case c.Times == nil && c.Period <= 0:
@@ -102,7 +102,7 @@ func (s *State) byWall(j *job, wall time.Time) {
 	switch {
 	case j.seen.IsZero():
 		j.next, _ = j.Times.Next(wall.Truncate(time.Minute).Add(-1))
-	case back > setBack || back > 0 && j.Times.EveryHour():
+	case back > setBack || back > 0 && j.Times.EveryHour() && s.cheat != StandStill:
 		s.log(slog.LevelWarn, fmt.Sprintf("time of day clock went backwards by %v: event %s is scheduled anew",
 			back.Round(time.Second), j.Name))
 		j.next, _ = j.Times.Next(wall)
@@ -112,7 +112,9 @@ func (s *State) byWall(j *job, wall time.Time) {
 		j.seen = wall
 	}
 	if late := wall.Sub(j.next); !j.next.IsZero() && late >= 0 {
-		s.start(j)
+		if s.cheat != LoseMissed || late <= time.Minute {
+			s.start(j)
+		}
 		if late > time.Minute {
 			s.log(slog.LevelWarn, fmt.Sprintf("event %s was due at %s: it runs late, and once",
 				j.Name, j.next.Format(time.DateTime)))
@@ -120,7 +122,7 @@ func (s *State) byWall(j *job, wall time.Time) {
 		j.next, _ = j.Times.Next(wall)
 	}
 	wait := lookAtClock
-	if !j.next.IsZero() {
+	if !j.next.IsZero() && s.cheat != Oversleep {
 		wait = min(wait, j.next.Sub(wall))
 	}
 	j.due = s.now + wait

@@ -33,6 +33,8 @@ const (
 	Idle
 	Alone
 	Punctual
+	Once
+	Met
 	Grace
 	Ends
 	Examined
@@ -79,6 +81,11 @@ var Invariants = [invariants]struct{ Name, What, When string }{
 	Alone: {"alone", "a job does not run twice at a time", "at each run"},
 	Punctual: {"punctual", "a job with a period starts at most once in each, counted from its first start, whatever" +
 		" the clock did and however often the configuration was read, and after a tick none is late", "at each run and tick"},
+	Once: {"once", "a job that goes by the wall clock starts at most once for each of its times, however often the clock is" +
+		" set, changes for summer, or the configuration is read; for a time that comes again only if it is of every hour or" +
+		" the clock was put back by more than 3 hours", "at each run"},
+	Met: {"met", "the tick that finds that a time of a job has passed on the wall, however long ago, starts it, unless it" +
+		" still runs; and the loop does not sleep over such a time", "after each tick"},
 	Grace: {"grace", "no child is killed before the time of grace is over, but those that were given up, have too much memory" +
 		" or did not heed SIGTERM before", "at each SIGKILL"},
 	Ends: {"ends", "who is told to end has ended within grace, 3 s and 10 rounds; nothing lives then" +

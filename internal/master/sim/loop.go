@@ -192,7 +192,7 @@ func (w *World) asked(e *roster.Event) {
 		}
 	}
 	if j := w.jobs[e.Text]; j != nil && e.Kind == roster.Run {
-		j.asked++
+		j.asked = !w.runs(e.Text)
 	}
 }
 

@@ -120,11 +120,24 @@ func (w *World) makeConfig() *roster.Config {
 		c.Services = append(c.Services, w.tune(roster.Service{Key: fmt.Sprint("s", w.names),
 			Name: fmt.Sprint("s", w.names, "/ipv4"), Daemon: w.rnd.IntN(5) == 0}))
 	}
-	for k := range w.rnd.IntN(3) {
-		c.Jobs = append(c.Jobs, roster.Job{Key: fmt.Sprint("j", k), Name: fmt.Sprint("j", k),
-			Period: time.Duration(1+w.rnd.IntN(5)) * time.Minute})
+	for k := range w.rnd.IntN(4) {
+		c.Jobs = append(c.Jobs, w.makeJob(k))
 	}
 	return c
+}
+
+// makeJob makes up the k-th job, which may be what it was.
+func (w *World) makeJob(k int) roster.Job {
+	if k < len(w.conf.Jobs) && w.rnd.IntN(2) == 0 {
+		return w.conf.Jobs[k]
+	}
+	j := roster.Job{Key: fmt.Sprint("j", k), Name: fmt.Sprint("j", k)}
+	if w.rnd.IntN(2) == 0 {
+		j.Period = time.Duration(1+w.rnd.IntN(5)) * time.Minute
+	} else {
+		j.Times = timetables[w.rnd.IntN(len(timetables))].spec
+	}
+	return j
 }
 
 func (w *World) tune(s roster.Service) roster.Service {

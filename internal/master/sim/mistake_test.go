@@ -136,11 +136,26 @@ var mistakes = []wrong{
 	{"a period is read as half of it", Punctual, Mistake{Read: jobs(func(j *roster.Job) { j.Period /= 2 })}},
 	{"a period is read as twice of it", Punctual, Mistake{Read: jobs(func(j *roster.Job) { j.Period *= 2 })}},
 	{"jobs are forgotten at a reload", Punctual, Mistake{Read: func(c *roster.Config) { c.Jobs = nil }}},
+	{"a reload in the minute of a job repeats it", Once, Mistake{Cheat: roster.Repeat}},
+	{"a time of every day is read as a period", Once, Mistake{Read: jobs(func(j *roster.Job) {
+		if j.Times != nil {
+			j.Times, j.Period = nil, time.Minute
+		}
+	})}},
+	{"the wall clock is read in another zone", Met, Mistake{Hear: func(e *roster.Event) bool {
+		e.Wall = e.Wall.UTC()
+		return true
+	}}},
+	{"a job whose minute was missed is left out", Met, Mistake{Cheat: roster.LoseMissed}},
+	{"the loop sleeps over the time of a job", Met, Mistake{Cheat: roster.Oversleep}},
+	{"the wall clock is put back, and a job of every hour waits until it has caught up", Met,
+		Mistake{Cheat: roster.StandStill}},
 }
 
 // alsoFinds are invariants that see a mistake at the same time, whichever looks first.
 var alsoFinds = map[string][]Invariant{"a forgotten reap": {Signalled},
-	"messages are not read": {Settles}}
+	"messages are not read": {Settles}, "jobs are forgotten at a reload": {Met},
+	"the wall clock is read in another zone": {Once}}
 
 // Each mistake is found, by the invariant that means it and before any other notices.
 func TestMistakesAreFound(t *testing.T) {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math"
 	"time"
 
 	"github.com/constance-mail/constance/internal/master/roster"
@@ -21,16 +22,22 @@ const (
 // tick is what the timer brings.
 func (w *World) tick() error {
 	w.high = w.time()
-	if err := w.feed(roster.Event{Kind: roster.Tick}); err != nil {
+	wall := w.clock()
+	w.look(wall)
+	if err := w.feed(roster.Event{Kind: roster.Tick, Wall: wall}); err != nil {
 		return err
 	}
 	if w.done {
 		return nil
 	}
-	if d, ok := w.s.Next(w.high); ok && d <= 0 {
+	sleep, ok := w.s.Next(w.high)
+	if ok && sleep <= 0 {
 		return broken(Idle, "after a tick something is due at once")
 	}
-	return w.onTime()
+	if !ok {
+		sleep = math.MaxInt64
+	}
+	return w.onTime(wall, sleep)
 }
 
 // afterRound checks what has its bound in rounds.
@@ -121,66 +128,4 @@ func (w *World) mustEnd() error {
 	}
 	w.stop.killing, w.stop.at, w.stop.late = true, w.high, 0
 	return nil
-}
-
-// plan notes the schedule of the jobs; one that stays keeps its own.
-func (w *World) plan(jobs []roster.Job) {
-	old := w.jobs
-	w.jobs = map[string]*job{}
-	for _, c := range jobs {
-		if j := old[c.Key]; j != nil && j.conf.Period == c.Period {
-			w.jobs[c.Key] = j
-			continue
-		}
-		w.jobs[c.Key] = &job{conf: c, from: w.time(), slot: -1, last: w.time()}
-	}
-}
-
-// mayRun: a job runs alone, and not more often than its period and admins want.
-func (w *World) mayRun(key string) error {
-	for _, p := range w.order {
-		if p.inst == 0 && p.job == key && !p.told {
-			return broken(Alone, "job %s is started while it runs", key)
-		}
-	}
-	j := w.jobs[key]
-	if j == nil {
-		return broken(Punctual, "job %s is started, which is not configured", key)
-	}
-	j.last = w.high
-	slot := int64((w.high - j.from) / j.conf.Period)
-	switch {
-	case slot != j.slot:
-		j.slot = slot
-	case j.asked > 0:
-		j.asked--
-	default:
-		return broken(Punctual, "job %s starts for the second time in period %d", key, slot)
-	}
-	return nil
-}
-
-// onTime: no job is overdue.
-func (w *World) onTime() error {
-	if w.stop.told {
-		return nil
-	}
-	for key, j := range w.jobs {
-		if !w.s.Working() {
-			j.last = w.high
-		}
-		if w.high-j.last > j.conf.Period && !w.runs(key) {
-			return broken(Punctual, "job %s did not run for %v, its period is %v", key, w.high-j.last, j.conf.Period)
-		}
-	}
-	return nil
-}
-
-func (w *World) runs(key string) bool {
-	for _, p := range w.order {
-		if p.inst == 0 && p.job == key {
-			return true
-		}
-	}
-	return false
 }

@@ -30,7 +30,8 @@ type World struct {
 
 	now     time.Duration
 	high    time.Duration // the latest time that roster has seen
-	jumps   int           // the clock jumps in one step of so many; 0 = never
+	wall    wall
+	jumps   int // the clock jumps in one step of so many; 0 = never
 	weather weather
 	calm    bool
 
@@ -84,7 +85,7 @@ type happening struct {
 
 // happenings is everything that can happen. What else the world shall do gets its line here.
 var happenings = [...]happening{
-	{219, "client", (*World).client},                            // somebody connects
+	{217, "client", (*World).client},                            // somebody connects
 	{110, "watcher", (*World).watcher},                          // the kernel reports a waiting client or an end
 	{60, "spawner", (*World).spawner},                           // a fork comes to its end
 	{110, "reader", (*World).reader},                            // a status channel is read
@@ -96,6 +97,7 @@ var happenings = [...]happening{
 	{4, "ask", (*World).ask},                                    // an admin wants something
 	{2, "hangup", (*World).hangup},                              // SIGHUP
 	{2, "loader", (*World).loaded},                              // the configuration has been read
+	{2, "clock", (*World).setClock},                             // the clock on the wall is set
 	{1, "upgrade", (*World).upgrade},                            // another program goes on with what this one knew
 }
 
@@ -118,6 +120,7 @@ func New(seed uint64, wrong Mistake) *World {
 	w.jumps = []int{0, 0, 150, 2000}[w.rnd.IntN(4)]
 	w.loop.share = []int{1, 2, 5, 1 << 20}[w.rnd.IntN(4)]
 	w.life.hold = w.rnd.IntN(2) == 0
+	w.hang()
 	w.s.SetCheat(wrong.Cheat)
 	return w
 }

@@ -51,7 +51,7 @@ func TestSameSeedSameHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n != m || a.now != b.now || a.high != b.high || a.names != b.names || a.loop.round != b.loop.round ||
-		len(a.order) != len(b.order) {
+		len(a.order) != len(b.order) || !a.clock().Equal(b.clock()) {
 		t.Errorf("%d and %d steps, %v and %v", n, m, a.now, b.now)
 	}
 }

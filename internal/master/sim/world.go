@@ -81,15 +81,6 @@ type listener struct {
 	late   alarm         // that was too long ago
 }
 
-// job is a scheduled command as the world knows it.
-type job struct {
-	conf  roster.Job
-	from  time.Duration // of this schedule
-	slot  int64         // the number of the last period in which it started
-	asked int           // times that an admin wants and did not get yet
-	last  time.Duration // start or end of the last run
-}
-
 func (w *World) newProc(a roster.Action) *proc {
 	var p *proc
 	if n := len(w.spare); n > 0 {
