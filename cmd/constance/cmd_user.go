@@ -19,7 +19,7 @@ of the whole address. A running server sees every change at once.`
 
 func (p *program) userCmd() *cobra.Command {
 	return group("user", "Add, change, remove and list users", userLong,
-		p.userAddCmd(), p.userPasswdCmd(), p.userRemoveCmd(), p.userListCmd(), p.userImportCmd())
+		p.userAddCmd(), p.userPasswdCmd(), p.userQuotaCmd(), p.userRemoveCmd(), p.userListCmd(), p.userImportCmd())
 }
 
 const passwordText = `

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -143,6 +144,43 @@ func TestUsers(t *testing.T) {
 	ok(t, dir, "", "user", "remove", "carol", "--mail")
 	if out := ok(t, dir, "", "user", "list"); strings.Contains(out, "carol") || !strings.HasPrefix(out, "LOGIN") {
 		t.Errorf("list %q", out)
+	}
+}
+
+// RFC 9208 section 5.
+func TestUserQuota(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	ok(t, dir, "secret\n", "user", "add", "carol")
+	quota := func(args ...string) (out []quotaRow) {
+		t.Helper()
+		args = append([]string{"user", "quota", "carol", "--json"}, args...)
+		if err := json.Unmarshal([]byte(ok(t, dir, "", args...)), &out); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	boxes := quota()[2].Usage
+	for _, c := range []struct {
+		args                        []string
+		storage, messages, maxBoxes int64
+	}{
+		{nil, 0, 0, 0},
+		{[]string{"--storage", "5 GiB", "--mailboxes", "9"}, 5 << 30, 0, 9},
+		{[]string{"--messages", "1000"}, 5 << 30, 1000, 9},
+		{[]string{"--storage", "0"}, 0, 1000, 9},
+	} {
+		want := []quotaRow{{"storage", 0, c.storage}, {"messages", 0, c.messages}, {"mailboxes", boxes, c.maxBoxes}}
+		if got := quota(c.args...); !slices.Equal(got, want) {
+			t.Errorf("%v: got %+v, want %+v", c.args, got, want)
+		}
+	}
+	for _, args := range [][]string{{"--storage", "much"}, {"--messages", "-1"}, {"--mailboxes", "x"}} {
+		if r := call(t, dir, "", append([]string{"user", "quota", "carol"}, args...)...); r.code != exitFailed {
+			t.Errorf("%v: %+v", args, r)
+		}
+	}
+	if out := ok(t, dir, "", "user", "quota", "carol"); !strings.Contains(out, "storage    0 B    none") {
+		t.Errorf("table %q", out)
 	}
 }
 

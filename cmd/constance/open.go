@@ -111,7 +111,7 @@ func (b *backend) user(ctx context.Context, login string) (auth.User, error) {
 
 // storeOptions are the options of the store.
 func storeOptions(c *config.Config) sqlite.Options {
-	o := mail.Options{StorageLimit: c.Store.Quota, MessagesLimit: c.Store.QuotaMessages}
+	o := mail.Options{Quota: mail.Quota{Storage: c.Store.Quota, Messages: c.Store.QuotaMessages}}
 	for _, m := range c.Store.Mailboxes {
 		n := mail.NewMailbox{Name: m.Name, Subscribed: true}
 		if m.Use != "" {

@@ -71,7 +71,7 @@ func TestDeliverMany(t *testing.T) {
 	if _, err := store.Account("b").CreateMailbox(ctx, "Lists/Go", nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Account("c").SetQuota(ctx, 10, 0); err != nil {
+	if err := store.Account("c").SetQuota(ctx, mail.Quota{Storage: 10}); err != nil {
 		t.Fatal(err)
 	}
 	to := []Recipient{

@@ -26,6 +26,7 @@ var parsers = map[string]func(*wire.Decoder) Command{
 	"SELECT": parseSelect, "EXAMINE": parseExamine, "CREATE": parseCreate, "DELETE": parseDelete,
 	"RENAME": parseRename, "SUBSCRIBE": parseSubscribe, "UNSUBSCRIBE": parseUnsubscribe,
 	"LIST": parseList, "LSUB": parseLSub, "STATUS": parseStatus, "APPEND": parseAppend,
+	"GETQUOTA": parseGetQuota, "GETQUOTAROOT": parseGetQuotaRoot, "SETQUOTA": parseSetQuota,
 	"EXPUNGE": parseExpunge, "SEARCH": parseSearch, "FETCH": parseFetch, "STORE": parseStore,
 	"COPY": parseCopy, "MOVE": parseMove, "UID": nil, // nil: see uidParsers
 }

@@ -78,16 +78,17 @@ type StatusData struct {
 	Recent      uint32
 	MailboxID   string // RFC 8474
 	AppendLimit int64  // octets, 0 for none. RFC 7889
+	Deleted     int64  // octets of the messages with \Deleted. RFC 9208 section 4.1.4
 }
 
 // AppendStatus appends a STATUS response with those items, for the mailbox under the name given by the client.
-// RFC 9051 section 7.3.2. StatusDeletedStorage is not answered.
+// RFC 9051 section 7.3.2.
 func AppendStatus(b []byte, name string, items StatusItems, s *StatusData, utf8 bool) []byte {
 	b = append(wire.AppendMailbox(append(b, "* STATUS "...), name, utf8), " ("...)
 	start := len(b)
 	for i, w := range statusWords {
 		item := StatusItems(1 << i)
-		if items&item == 0 || item == StatusDeletedStorage {
+		if items&item == 0 {
 			continue
 		}
 		b = append(append(b, w...), ' ')
@@ -117,6 +118,8 @@ func (s *StatusData) appendValue(b []byte, item StatusItems) []byte {
 		n = uint64(m.Deleted)
 	case StatusSize:
 		n = uint64(m.Size)
+	case StatusDeletedStorage:
+		n = uint64(s.Deleted)
 	case StatusHighestModSeq:
 		n = uint64(m.HighestMod)
 	case StatusMailboxID:

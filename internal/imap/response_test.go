@@ -91,10 +91,11 @@ func TestStatusResponse(t *testing.T) {
 		{s(AppendStatus(nil, "blurdybloop", StatusMessages|StatusUIDNext, d, false)),
 			"* STATUS \"blurdybloop\" (MESSAGES 1 UIDNEXT 2)\r\n"},
 		{s(AppendStatus(nil, "a", StatusDeletedStorage<<1-1, d, false)),
-			"* STATUS \"a\" (MESSAGES 1 RECENT 8 UIDNEXT 2 UIDVALIDITY 3 UNSEEN 4 DELETED 5 SIZE 6 HIGHESTMODSEQ 7 MAILBOXID (F1) APPENDLIMIT 9)\r\n"},
+			"* STATUS \"a\" (MESSAGES 1 RECENT 8 UIDNEXT 2 UIDVALIDITY 3 UNSEEN 4 DELETED 5 SIZE 6 HIGHESTMODSEQ 7 MAILBOXID (F1) APPENDLIMIT 9 DELETED-STORAGE 0)\r\n"},
 		{s(AppendStatus(nil, "a", StatusAppendLimit, &StatusData{Mailbox: m}, false)),
 			"* STATUS \"a\" (APPENDLIMIT NIL)\r\n"},
-		{s(AppendStatus(nil, "a", StatusDeletedStorage, d, false)), "* STATUS \"a\" ()\r\n"},
+		{s(AppendStatus(nil, "a", StatusDeletedStorage, &StatusData{Mailbox: m, Deleted: 8}, false)),
+			"* STATUS \"a\" (DELETED-STORAGE 8)\r\n"},
 	}.run(t)
 }
 

@@ -85,7 +85,7 @@ func (s *session) appendTarget(ctx context.Context, c *imap.Append) (found, erro
 		return m, err
 	}
 	u, err := m.acct.Usage(ctx)
-	if err == nil && u.StorageLimit > 0 && u.Storage+c.Message.Size > u.StorageLimit {
+	if err == nil && !u.Holds(1, c.Message.Size) {
 		return m, refuse(imap.CodeOverQuota, "over quota")
 	}
 	return m, err

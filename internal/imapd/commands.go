@@ -53,6 +53,10 @@ func commandTable() map[string]command {
 		"APPEND":      {run: on((*session).append), in: loggedIn},
 		"IDLE":        {run: on((*session).idle), in: loggedIn},
 
+		"GETQUOTA":     {run: on((*session).getQuota), in: loggedIn},
+		"GETQUOTAROOT": {run: on((*session).getQuotaRoot), in: loggedIn},
+		"SETQUOTA":     {run: on((*session).setQuota), in: loggedIn},
+
 		"CHECK":    {run: on((*session).check), in: inSelected},
 		"CLOSE":    {run: on((*session).closeMailbox), in: inSelected},
 		"UNSELECT": {run: on((*session).unselect), in: inSelected},

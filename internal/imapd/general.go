@@ -13,7 +13,8 @@ func (s *session) capabilities() []string {
 	if s.state != notAuthenticated {
 		return append(caps, "IDLE", "NAMESPACE", "UIDPLUS", "UNSELECT", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
 			"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "QRESYNC", "BINARY",
-			"MULTIAPPEND", "APPENDLIMIT="+strconv.FormatInt(s.srv.opts.AppendLimit, 10), "OBJECTID", "SAVEDATE", "WITHIN")
+			"MULTIAPPEND", "APPENDLIMIT="+strconv.FormatInt(s.srv.opts.AppendLimit, 10), "OBJECTID", "SAVEDATE", "WITHIN",
+			"QUOTA", "QUOTASET", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "QUOTA=RES-MAILBOX")
 	}
 	if s.canUpgrade() {
 		caps = append(caps, "STARTTLS")

@@ -83,7 +83,7 @@ func (s *session) list(ctx context.Context, c *imap.List) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := l.entry(i); err != nil {
+		if err := l.entry(ctx, i); err != nil {
 			return err
 		}
 	}
@@ -105,7 +105,7 @@ func (l *lister) matches(name string) bool {
 }
 
 // entry answers for one name, if it is to be listed.
-func (l *lister) entry(i int) error {
+func (l *lister) entry(ctx context.Context, i int) error {
 	e := &l.entries[i]
 	if !l.matches(e.name) {
 		return nil
@@ -128,7 +128,10 @@ func (l *lister) entry(i int) error {
 		if l.c.Status&imap.StatusHighestModSeq != 0 {
 			s.enable(featCondStore)
 		}
-		s.appendStatus(found{place{acct: s.acct, name: e.name}, *e.box}, e.name, l.c.Status)
+		at := found{place{acct: s.acct, name: e.name}, *e.box}
+		if err := s.appendStatus(ctx, &at, e.name, l.c.Status); err != nil {
+			return err
+		}
 	}
 	return s.out.flushLarge()
 }

@@ -98,16 +98,41 @@ func (s *session) status(ctx context.Context, c *imap.Status) error {
 	if c.Items&imap.StatusHighestModSeq != 0 {
 		s.enable(featCondStore) // RFC 7162 section 3.1
 	}
-	s.appendStatus(m, c.Mailbox, c.Items)
-	return nil
+	return s.appendStatus(ctx, &m, c.Mailbox, c.Items)
 }
 
 // appendStatus appends a STATUS response. What is recent to others is not known without taking it, so RECENT is 0 but
 // for the selected mailbox.
-func (s *session) appendStatus(m found, name string, items imap.StatusItems) {
+func (s *session) appendStatus(ctx context.Context, m *found, name string, items imap.StatusItems) (err error) {
 	d := imap.StatusData{Mailbox: &m.box, MailboxID: m.objectID(), AppendLimit: s.srv.opts.AppendLimit}
 	if s.sel != nil && s.sel.id == m.box.ID && s.sel.acct.ID() == m.acct.ID() {
 		d.Recent = uint32(s.sel.view.contained(s.sel.recent).Len())
 	}
+	if items&imap.StatusDeletedStorage != 0 && m.box.Deleted > 0 {
+		if d.Deleted, err = s.deletedStorage(ctx, m); err != nil {
+			return err
+		}
+	}
 	s.out.buf = imap.AppendStatus(s.out.buf, name, items, &d, s.utf8())
+	return nil
+}
+
+// deletedStorage is the octets of the messages with \Deleted. It is counted, as few ask, and only where there are some.
+// RFC 9208 section 4.1.4.
+func (s *session) deletedStorage(ctx context.Context, m *found) (int64, error) {
+	was := s.slot.Enter(wait.StoreRead)
+	snap, err := m.acct.Snapshot(ctx, m.box.ID)
+	s.slot.Enter(was)
+	if err != nil {
+		return 0, err
+	}
+	total := int64(0)
+	for _, p := range snap.Pages {
+		for i, f := range p.Flags {
+			if f&mail.BitDeleted != 0 {
+				total += p.Sizes[i]
+			}
+		}
+	}
+	return total, nil
 }

@@ -74,7 +74,7 @@ func newWorld(t testing.TB, change func(*Options, *deliver.Options)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.store.Account("f").SetQuota(ctx, 1, 0); err != nil {
+	if err := w.store.Account("f").SetQuota(ctx, mail.Quota{Storage: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.store.Account("a").CreateMailbox(ctx, "Lists", nil); err != nil {
@@ -497,7 +497,7 @@ func TestTrouble(t *testing.T) {
 	// the account gets full between RCPT and DATA, for one of two
 	w.send("RCPT TO:<alice@x>\r\nRCPT TO:<bob@x>\r\nDATA\r\n")
 	w.expect("250", "250", "354")
-	if err := w.store.Account("a").SetQuota(context.Background(), 10, 0); err != nil {
+	if err := w.store.Account("a").SetQuota(context.Background(), mail.Quota{Storage: 10}); err != nil {
 		t.Fatal(err)
 	}
 	w.send("Subject: x\r\n\r\n.\r\n")

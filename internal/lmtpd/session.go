@@ -191,8 +191,7 @@ func (s *session) recipient(to string) error {
 
 // isFull tells whether there is no room for another message of size octets.
 func isFull(u mail.Usage, size int64) bool {
-	return u.StorageLimit > 0 && (u.Storage >= u.StorageLimit || size > u.StorageLimit-u.Storage) ||
-		u.MessagesLimit > 0 && u.Messages >= u.MessagesLimit
+	return !u.Holds(1, max(size, 1))
 }
 
 // ready tells why there can be no content now. RFC 2033 section 4.2: 503 without recipients.

@@ -122,10 +122,28 @@ type FlagsChanged struct {
 	ModSeq  ModSeq // of Changed; 0 if that is empty
 }
 
-// Usage is what an account holds and may hold; a limit of 0 means none. Expunged messages do not count.
+// Usage is what an account holds and may hold. Expunged messages do not count.
 type Usage struct {
-	Storage, StorageLimit   int64 // octets, each entry of a mailbox counted
-	Messages, MessagesLimit int64
+	Storage   int64 // octets, each entry of a mailbox counted
+	Messages  int64
+	Mailboxes int64 // INBOX included
+	Limit     Quota
+}
+
+// Quota is what an account may hold, 0 means no limit. RFC 9208 section 5.
+type Quota struct {
+	Storage   int64 // octets
+	Messages  int64
+	Mailboxes int64 // MaxMailboxes at most, whatever stands here
+}
+
+// Valid tells whether q has no negative limit.
+func (q Quota) Valid() bool { return q.Storage >= 0 && q.Messages >= 0 && q.Mailboxes >= 0 }
+
+// Holds tells whether more messages of so many octets would be within q.
+func (u *Usage) Holds(messages, octets int64) bool {
+	return (u.Limit.Storage == 0 || octets <= u.Limit.Storage-u.Storage) &&
+		(u.Limit.Messages == 0 || messages <= u.Limit.Messages-u.Messages)
 }
 
 // Problem is what a verification found.

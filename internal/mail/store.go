@@ -34,8 +34,8 @@ type Account interface {
 
 	// Usage is the quota and its use. RFC 9208.
 	Usage(ctx context.Context) (Usage, error)
-	// SetQuota sets the limits, 0 for none; being over them already is no error.
-	SetQuota(ctx context.Context, storage, messages int64) error
+	// SetQuota sets the limits; being over them already is no error. Kind Invalid: a negative one.
+	SetQuota(ctx context.Context, q Quota) error
 	// Verify recomputes everything that can be recomputed (counters, quota, sizes, digests, checksums, references) and
 	// reports each difference. It writes nothing and blocks nobody for long.
 	Verify(ctx context.Context, report func(Problem)) error
@@ -57,13 +57,13 @@ type Mailboxes interface {
 	// Mailbox is the mailbox of that name. Kind NotFound.
 	Mailbox(ctx context.Context, name string) (Mailbox, error)
 	// CreateMailbox creates a mailbox and those above it that are missing. A use that another mailbox has moves here.
-	// Kinds Exists, Invalid, Limit.
+	// Kinds Exists, Invalid, Limit, OverQuota.
 	CreateMailbox(ctx context.Context, name string, uses []SpecialUse) (Mailbox, error)
 	// DeleteMailbox deletes a mailbox with its messages, not those below it. Its messages count as expunged. Kinds NotFound, Denied (INBOX).
 	DeleteMailbox(ctx context.Context, name string) error
 	// RenameMailbox renames a mailbox and those below it; ID, UIDs, UIDValidity and subscriptions of the mailbox stay.
 	// Renaming INBOX moves its messages to a new mailbox and leaves INBOX empty, with those below it where they are.
-	// RFC 9051 section 6.3.6. Kinds NotFound, Exists (also of one below), Invalid.
+	// RFC 9051 section 6.3.6. Kinds NotFound, Exists (also of one below), Invalid, Limit, OverQuota.
 	RenameMailbox(ctx context.Context, from, to string) error
 	// Subscribe sets or takes away a subscription of a name, which need not exist. RFC 9051 section 6.3.7.
 	Subscribe(ctx context.Context, name string, on bool) error
@@ -108,9 +108,8 @@ type Messages interface {
 
 // Options are what every Store can be told.
 type Options struct {
-	Mailboxes     []NewMailbox // of a new account, besides INBOX
-	StorageLimit  int64        // of a new account, octets; 0 none
-	MessagesLimit int64
+	Mailboxes []NewMailbox // of a new account, besides INBOX
+	Quota     Quota        // of a new account
 }
 
 // NewMailbox is a mailbox that each new account gets.

@@ -32,7 +32,7 @@ func newAccount(o mail.Options) (*account, error) {
 		modSeq: 1, boxes: make(map[mail.MailboxID]*box), names: make(map[string]*box),
 		subscribed: make(map[string]bool),
 		contents:   make(map[mail.ContentID]*content), threads: make(map[string]*threadRef),
-		usage: mail.Usage{StorageLimit: o.StorageLimit, MessagesLimit: o.MessagesLimit},
+		usage: mail.Usage{Limit: o.Quota},
 	}
 	for _, n := range slices.Insert(slices.Clone(o.Mailboxes), 0, mail.NewMailbox{Name: mail.Inbox}) {
 		name, err := mail.CleanName(n.Name)
@@ -82,29 +82,46 @@ func (h *handle) Usage(ctx context.Context) (mail.Usage, error) {
 		return mail.Usage{}, err
 	}
 	defer a.mu.Unlock()
-	return a.usage, nil
+	return a.use(), nil
 }
 
 // SetQuota implements mail.Account.
-func (h *handle) SetQuota(ctx context.Context, storage, messages int64) error {
+func (h *handle) SetQuota(ctx context.Context, q mail.Quota) error {
 	a, err := h.enter(ctx, "set quota")
 	if err != nil {
 		return err
 	}
 	defer a.mu.Unlock()
-	if storage < 0 || messages < 0 {
+	if !q.Valid() {
 		return refuse("set quota", mail.Invalid, "negative limit")
 	}
-	a.usage.StorageLimit, a.usage.MessagesLimit = storage, messages
+	a.usage.Limit = q
 	return nil
+}
+
+// use is the account's use of its quota.
+func (a *account) use() mail.Usage {
+	u := a.usage
+	u.Mailboxes = int64(len(a.boxes))
+	return u
 }
 
 // room refuses what would take the use over a limit.
 func (a *account) room(op string, messages, octets int64) error {
-	u := &a.usage
-	if u.StorageLimit > 0 && u.Storage+octets > u.StorageLimit ||
-		u.MessagesLimit > 0 && u.Messages+messages > u.MessagesLimit {
+	if !a.usage.Holds(messages, octets) {
 		return refuse(op, mail.OverQuota, "")
+	}
+	return nil
+}
+
+// fits tells whether there is room for n more mailboxes. Kinds Limit, OverQuota.
+func (a *account) fits(op, item string, n int) error {
+	limit := a.usage.Limit.Mailboxes
+	switch {
+	case n > 0 && len(a.boxes)+n > mail.MaxMailboxes:
+		return refuse(op, mail.Limit, item)
+	case n > 0 && limit > 0 && int64(len(a.boxes)+n) > limit:
+		return refuse(op, mail.OverQuota, item)
 	}
 	return nil
 }

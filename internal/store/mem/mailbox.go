@@ -82,8 +82,8 @@ func (h *handle) CreateMailbox(ctx context.Context, name string, uses []mail.Spe
 	if a.names[name] != nil {
 		return mail.Mailbox{}, refuse(op, mail.Exists, name)
 	}
-	if len(a.boxes)+len(a.missing(name))+1 > mail.MaxMailboxes {
-		return mail.Mailbox{}, refuse(op, mail.Limit, name)
+	if err := a.fits(op, name, len(a.missing(name))+1); err != nil {
+		return mail.Mailbox{}, err
 	}
 	a.modSeq++
 	b := a.create(name)
@@ -206,8 +206,8 @@ func (h *handle) RenameMailbox(ctx context.Context, from, to string) error {
 	if b.Name == mail.Inbox {
 		more++
 	}
-	if len(a.boxes)+more > mail.MaxMailboxes {
-		return refuse(op, mail.Limit, to)
+	if err := a.fits(op, to, more); err != nil {
+		return err
 	}
 	a.modSeq++
 	if b.Name == mail.Inbox {

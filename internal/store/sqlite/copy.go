@@ -124,9 +124,7 @@ func (t *tx) collect(src *box, uids mail.UIDSet) ([]entry, error) {
 
 // room refuses entries that would take the account over its quota.
 func (t *tx) room(entries []entry) error {
-	size, n, st := sizeOf(entries), int64(len(entries)), &t.st
-	if st.storageLimit > 0 && st.storage+size > st.storageLimit ||
-		st.messagesLimit > 0 && st.messages+n > st.messagesLimit {
+	if !t.st.usage.Holds(int64(len(entries)), sizeOf(entries)) {
 		return refuse("add to mailbox", mail.OverQuota, "")
 	}
 	return nil
@@ -189,11 +187,12 @@ func (t *tx) refer(entries []entry) error {
 
 // add puts entries into b, giving them UIDs, and counts them. Kind Limit.
 func (t *tx) add(b *box, entries []entry, mod mail.ModSeq) error {
-	size, n, st := sizeOf(entries), int64(len(entries)), &t.st
+	size, n := sizeOf(entries), int64(len(entries))
 	if int64(b.UIDNext)+n >= 1<<32 {
 		return refuse("add to mailbox", mail.Limit, b.Name)
 	}
-	st.storage, st.messages = st.storage+size, st.messages+n
+	t.st.usage.Storage += size
+	t.st.usage.Messages += n
 	b.Size += size
 	b.Messages += uint32(n)
 	b.HighestMod = mod

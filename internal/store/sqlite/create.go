@@ -108,7 +108,7 @@ func fill(c *conn, o mail.Options) error {
 		}
 	}
 	t := &tx{c: c, now: time.Now().Unix()}
-	t.st = state{modseq: 1, storageLimit: o.StorageLimit, messagesLimit: o.MessagesLimit}
+	t.st = state{modseq: 1, usage: mail.Usage{Limit: o.Quota}}
 	if err := t.seed(o.Mailboxes); err != nil {
 		return err
 	}

@@ -83,8 +83,8 @@ func (t *tx) subtract(b *box, out *marks) error {
 		b.count(out.flags[i], -1)
 		b.Messages--
 		b.Size -= t.fixed.sizes[row]
-		t.st.messages--
-		t.st.storage -= t.fixed.sizes[row]
+		t.st.usage.Messages--
+		t.st.usage.Storage -= t.fixed.sizes[row]
 	}
 	return nil
 }

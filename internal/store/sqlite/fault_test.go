@@ -152,7 +152,7 @@ func TestDamage(t *testing.T) {
 				tx.wrote = true
 				tx.st.modseq++ // snapshots look again
 				if name == "quota" {
-					tx.st.storage++
+					tx.st.usage.Storage++
 				}
 				return errors.Join(tx.storeState(), tx.c.run(c.sql))
 			})

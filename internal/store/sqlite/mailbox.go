@@ -192,6 +192,7 @@ func (t *tx) storeBox(b *box) error {
 // addMailbox adds a mailbox of a clean name that is not taken.
 func (t *tx) addMailbox(name string, uses []mail.SpecialUse, mod mail.ModSeq) (box, error) {
 	t.st.mailbox++
+	t.st.usage.Mailboxes++
 	t.st.uidValidity = max(t.st.uidValidity+1, mail.UIDValidity(t.now))
 	b := box{Mailbox: mail.Mailbox{
 		ID: t.st.mailbox, Name: name, UIDValidity: t.st.uidValidity, UIDNext: 1, HighestMod: mod, Uses: uses,
@@ -255,7 +256,7 @@ func (a *account) look(ctx context.Context, op string, birth uint64) (l *boxes, 
 		if err != nil {
 			return err
 		}
-		q = quota{moment{st.modseq, birth}, st.usage()}
+		q = quota{moment{st.modseq, birth}, st.usage}
 		if l, err = c.loadList(q.asOf); err != nil {
 			return err
 		}
@@ -413,19 +414,13 @@ func (a *account) Usage(ctx context.Context) (mail.Usage, error) {
 	return q.usage, err
 }
 
-func (st *state) usage() mail.Usage {
-	return mail.Usage{
-		Storage: st.storage, StorageLimit: st.storageLimit, Messages: st.messages, MessagesLimit: st.messagesLimit,
-	}
-}
-
 // SetQuota implements mail.Account.
-func (a *account) SetQuota(ctx context.Context, storage, messages int64) error {
-	if storage < 0 || messages < 0 {
+func (a *account) SetQuota(ctx context.Context, q mail.Quota) error {
+	if !q.Valid() {
 		return refuse("set quota", mail.Invalid, string(a.id))
 	}
 	return a.update(ctx, "set quota", string(a.id), func(t *tx) error {
-		t.st.storageLimit, t.st.messagesLimit, t.wrote = storage, messages, true
+		t.st.usage.Limit, t.wrote = q, true
 		return nil
 	})
 }

@@ -12,20 +12,23 @@ import (
 // columns have no types: all of it is parsed whenever an account is opened. docs/storage.md explains the columns.
 const schema = `
 CREATE TABLE account(id INTEGER PRIMARY KEY, modseq, content, mailbox, thread, uidvalidity,
-	storage, storage_limit, messages, messages_limit);
+	storage, storage_limit, messages, messages_limit, mailboxes, mailboxes_limit);
 CREATE TABLE mailbox(id INTEGER PRIMARY KEY, name, uidvalidity, uidnext, highest, messages, unseen, deleted,
 	size, keywords, uses, forgotten, shrunk, gone);
 CREATE TABLE subscription(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE item(id INTEGER PRIMARY KEY, n, x, y, z, w);
 CREATE TABLE expunged(mailbox, modseq, no, time, data,
 	PRIMARY KEY(mailbox, modseq, no)) WITHOUT ROWID;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 `
 
 // migrations[i] brings a mail.db of version i+1 to version i+2, in one transaction with the rise of user_version. The
 // schema gets a number that no other database has, since its tables may have other roots than those of a new account:
 // see disk.
-var migrations = []string{}
+var migrations = []string{
+	`ALTER TABLE account ADD COLUMN mailboxes; ALTER TABLE account ADD COLUMN mailboxes_limit;
+	UPDATE account SET mailboxes = (SELECT count(*) FROM mailbox WHERE gone = 0), mailboxes_limit = 0`,
+}
 
 // version is the schema's number after all migrations.
 func version() int64 { return int64(len(migrations)) + 1 }

@@ -34,6 +34,18 @@ func (have tree) missing(name string) int {
 	return n
 }
 
+// fits tells whether there is room for n more mailboxes. Kinds Limit, OverQuota.
+func (t *tx) fits(op, item string, n int) error {
+	u := &t.st.usage
+	switch {
+	case n > 0 && u.Mailboxes+int64(n) > mail.MaxMailboxes:
+		return refuse(op, mail.Limit, item)
+	case n > 0 && u.Limit.Mailboxes > 0 && u.Mailboxes+int64(n) > u.Limit.Mailboxes:
+		return refuse(op, mail.OverQuota, item)
+	}
+	return nil
+}
+
 // addAbove adds the mailboxes above name that are missing.
 func (t *tx) addAbove(have tree, name string, mod mail.ModSeq) error {
 	for _, n := range above(name) {
@@ -78,8 +90,9 @@ func (a *account) CreateMailbox(ctx context.Context, name string, uses []mail.Sp
 			return err
 		case have[name] != nil:
 			return refuse("create", mail.Exists, name)
-		case len(have)+have.missing(name)+1 > mail.MaxMailboxes:
-			return refuse("create", mail.Limit, name)
+		}
+		if err := t.fits("create", name, have.missing(name)+1); err != nil {
+			return err
 		}
 		mod := t.next()
 		if err := t.takeUses(have, uses); err != nil {
@@ -146,6 +159,7 @@ func (a *account) DeleteMailbox(ctx context.Context, name string) error {
 			return err
 		}
 		b.gone = t.at
+		t.st.usage.Mailboxes--
 		return t.storeBox(b)
 	})
 }
@@ -194,8 +208,8 @@ func (t *tx) rename(have tree, from, to string) error {
 		}
 		moved = append(moved, b)
 	}
-	if len(have)+have.missing(to) > mail.MaxMailboxes {
-		return refuse("rename", mail.Limit, to)
+	if err := t.fits("rename", to, have.missing(to)); err != nil {
+		return err
 	}
 	mod := t.next()
 	if err := t.addAbove(have, to, mod); err != nil {
@@ -229,8 +243,8 @@ func (t *tx) rename(have tree, from, to string) error {
 
 // renameInbox moves the messages of INBOX to a new mailbox. RFC 9051 section 6.3.6.
 func (t *tx) renameInbox(have tree, to string) error {
-	if len(have)+have.missing(to)+1 > mail.MaxMailboxes {
-		return refuse("rename", mail.Limit, to)
+	if err := t.fits("rename", to, have.missing(to)+1); err != nil {
+		return err
 	}
 	mod := t.next()
 	if err := t.addAbove(have, to, mod); err != nil {

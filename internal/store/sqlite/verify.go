@@ -103,6 +103,7 @@ func (v *verifier) mailboxes() error {
 			v.problem(&b, 0, "another mailbox has the same name")
 		}
 		names[b.Name] = true
+		v.usage.Mailboxes++
 		return nil
 	})
 }
@@ -214,9 +215,9 @@ func (v *verifier) counters() error {
 	if err != nil {
 		return err
 	}
-	if st.messages != v.usage.Messages || st.storage != v.usage.Storage {
-		v.problem(nil, 0, "quota use is %d messages, %d octets; found %d, %d",
-			st.messages, st.storage, v.usage.Messages, v.usage.Storage)
+	if v.usage.Limit = st.usage.Limit; st.usage != v.usage {
+		v.problem(nil, 0, "quota use is %d messages, %d octets, %d mailboxes; found %d, %d, %d", st.usage.Messages,
+			st.usage.Storage, st.usage.Mailboxes, v.usage.Messages, v.usage.Storage, v.usage.Mailboxes)
 	}
 	for id, b := range v.boxes {
 		if b.HighestMod > st.modseq {

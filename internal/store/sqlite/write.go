@@ -265,7 +265,7 @@ func (f *files) remember(t *tx) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.quota = quota{asOf, t.st.usage()}
+	f.quota = quota{asOf, t.st.usage}
 	if l != nil {
 		f.boxes = l
 	}
@@ -318,15 +318,12 @@ func (t *tx) guard(run func(*tx) error) (err error) {
 
 // state is the row of table account.
 type state struct {
-	modseq        mail.ModSeq
-	content       mail.ContentID // the last given out, as are mailbox, thread, uidValidity
-	mailbox       mail.MailboxID
-	thread        mail.ThreadID
-	uidValidity   mail.UIDValidity
-	storage       int64
-	storageLimit  int64
-	messages      int64
-	messagesLimit int64
+	modseq      mail.ModSeq
+	content     mail.ContentID // the last given out, as are mailbox, thread, uidValidity
+	mailbox     mail.MailboxID
+	thread      mail.ThreadID
+	uidValidity mail.UIDValidity
+	usage       mail.Usage
 }
 
 // tx is a write transaction.
@@ -356,7 +353,7 @@ func (t *tx) next() mail.ModSeq {
 
 func (c *conn) loadState() (st state, err error) {
 	s, err := c.prep(`SELECT modseq, content, mailbox, thread, uidvalidity, storage, storage_limit, messages,
-		messages_limit FROM account WHERE id = 1`)
+		messages_limit, mailboxes, mailboxes_limit FROM account WHERE id = 1`)
 	if err != nil {
 		return st, err
 	}
@@ -372,8 +369,12 @@ func (c *conn) loadState() (st state, err error) {
 		modseq: mail.ModSeq(s.ColumnInt64(0)), content: mail.ContentID(s.ColumnInt64(1)),
 		mailbox: mail.MailboxID(s.ColumnInt64(2)), thread: mail.ThreadID(s.ColumnInt64(3)),
 		uidValidity: mail.UIDValidity(s.ColumnInt64(4)),
-		storage:     s.ColumnInt64(5), storageLimit: s.ColumnInt64(6),
-		messages: s.ColumnInt64(7), messagesLimit: s.ColumnInt64(8),
+		usage: mail.Usage{
+			Storage: s.ColumnInt64(5), Messages: s.ColumnInt64(7), Mailboxes: s.ColumnInt64(9),
+			Limit: mail.Quota{
+				Storage: s.ColumnInt64(6), Messages: s.ColumnInt64(8), Mailboxes: s.ColumnInt64(10),
+			},
+		},
 	}, nil
 }
 
@@ -384,13 +385,14 @@ func (t *tx) loadState() (err error) {
 
 func (t *tx) storeState() error {
 	s, err := t.c.prep(`UPDATE account SET modseq = ?, content = ?, mailbox = ?, thread = ?, uidvalidity = ?, storage = ?,
-		storage_limit = ?, messages = ?, messages_limit = ? WHERE id = 1`)
+		storage_limit = ?, messages = ?, messages_limit = ?,
+		mailboxes = ?, mailboxes_limit = ? WHERE id = 1`)
 	if err != nil {
 		return err
 	}
-	st := &t.st
+	st, u := &t.st, &t.st.usage
 	return s.bind(int64(st.modseq), int64(st.content), int64(st.mailbox), int64(st.thread), int64(st.uidValidity),
-		st.storage, st.storageLimit, st.messages, st.messagesLimit).run()
+		u.Storage, u.Limit.Storage, u.Messages, u.Limit.Messages, u.Mailboxes, u.Limit.Mailboxes).run()
 }
 
 // storePage writes the page in t.marks. The highest ModSeq is that of the change: an expunge counts too.

@@ -30,7 +30,7 @@ var storeCases = []testCase{
 		}
 		u, err := e.acc.Usage(e.ctx)
 		e.ok(err)
-		if want := (mail.Usage{StorageLimit: 64 << 20, MessagesLimit: 100_000}); u != want {
+		if want := (mail.Usage{Mailboxes: 6, Limit: mail.Quota{Storage: 64 << 20, Messages: 100_000}}); u != want {
 			e.Errorf("usage %+v", u)
 		}
 	}},
@@ -167,7 +167,7 @@ var accountCases = []testCase{
 		check("subscribe", true)
 		e.ok(e.acc.Subscribe(e.ctx, "z", true))
 		check("subscribed already", false)
-		e.ok(e.acc.SetQuota(e.ctx, 1<<30, 0))
+		e.ok(e.acc.SetQuota(e.ctx, mail.Quota{Storage: 1 << 30}))
 		check("quota", false)
 		_, err = e.acc.ClaimRecent(e.ctx, 1)
 		e.ok(err)
@@ -224,23 +224,43 @@ var accountCases = []testCase{
 	}},
 	{"SetQuota takes limits that are passed already, 0 for none, and refuses negative ones", func(e *env) {
 		e.add(1, 2)
-		e.ok(e.acc.SetQuota(e.ctx, 10, 1))
+		e.ok(e.acc.SetQuota(e.ctx, mail.Quota{Storage: 10, Messages: 1}))
 		u, err := e.acc.Usage(e.ctx)
 		e.ok(err)
-		if u.StorageLimit != 10 || u.MessagesLimit != 1 || u.Messages != 2 {
+		if u.Limit != (mail.Quota{Storage: 10, Messages: 1}) || u.Messages != 2 {
 			e.Errorf("%+v", u)
 		}
 		m := e.upload(Message{Size: 500}.Octets())
 		try := func() error { _, err := e.acc.Append(e.ctx, 1, []mail.NewMessage{m}); return err }
 		e.unchanged(mail.OverQuota, try)
-		e.ok(e.acc.SetQuota(e.ctx, 0, 2))
+		e.ok(e.acc.SetQuota(e.ctx, mail.Quota{Messages: 2}))
 		e.unchanged(mail.OverQuota, try)
-		e.ok(e.acc.SetQuota(e.ctx, u.Storage, 0))
+		e.ok(e.acc.SetQuota(e.ctx, mail.Quota{Storage: u.Storage}))
 		e.unchanged(mail.OverQuota, try)
-		e.unchanged(mail.Invalid, func() error { return e.acc.SetQuota(e.ctx, -1, 0) })
-		e.unchanged(mail.Invalid, func() error { return e.acc.SetQuota(e.ctx, 0, -1) })
-		e.ok(e.acc.SetQuota(e.ctx, 0, 0))
+		e.unchanged(mail.Invalid, func() error { return e.acc.SetQuota(e.ctx, mail.Quota{Storage: -1}) })
+		e.unchanged(mail.Invalid, func() error { return e.acc.SetQuota(e.ctx, mail.Quota{Messages: -1}) })
+		e.unchanged(mail.Invalid, func() error { return e.acc.SetQuota(e.ctx, mail.Quota{Mailboxes: -1}) })
+		e.ok(e.acc.SetQuota(e.ctx, mail.Quota{}))
 		e.append(1, m)
+	}},
+	{"the quota of mailboxes is for those above too, and what is over it already stays usable", func(e *env) {
+		e.ok(e.acc.SetQuota(e.ctx, mail.Quota{Mailboxes: 8}))
+		create := func(name string) func() error {
+			return func() error { _, err := e.acc.CreateMailbox(e.ctx, name, nil); return err }
+		}
+		e.unchanged(mail.OverQuota, create("a/b/c"))
+		e.ok(create("a/b")())
+		e.unchanged(mail.OverQuota, create("x"))
+		e.unchanged(mail.OverQuota, func() error { return e.acc.RenameMailbox(e.ctx, "a/b", "c/b") })
+		e.unchanged(mail.OverQuota, func() error { return e.acc.RenameMailbox(e.ctx, "INBOX", "c") })
+		e.ok(e.acc.SetQuota(e.ctx, mail.Quota{Mailboxes: 2}))
+		e.ok(e.acc.RenameMailbox(e.ctx, "a/b", "a/c"))
+		e.ok(e.acc.DeleteMailbox(e.ctx, "a/c"))
+		u, err := e.acc.Usage(e.ctx)
+		e.ok(err)
+		if u.Mailboxes != 7 {
+			e.Errorf("%+v", u)
+		}
 	}},
 	{"Purge gives back the room of what was expunged before and forgets it", purgeCase},
 }

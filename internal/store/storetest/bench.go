@@ -36,7 +36,7 @@ func newBench(b *testing.B, open Open, messages int) *bench {
 	e := &bench{B: b, ctx: b.Context(), open: open, dir: b.TempDir()}
 	e.start()
 	b.Cleanup(func() { e.ok(e.store.Close()) })
-	e.ok(e.acc.SetQuota(e.ctx, 0, 0))
+	e.ok(e.acc.SetQuota(e.ctx, mail.Quota{}))
 	for done := 0; done < messages; done += 1000 {
 		e.fill(done, 1000)
 	}

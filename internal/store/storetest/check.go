@@ -36,12 +36,13 @@ func CheckAccount(ctx context.Context, a mail.Account) error {
 		}
 		use.Storage += m.Size
 		use.Messages += int64(m.Messages)
+		use.Mailboxes++
 	}
 	got, err := a.Usage(ctx)
 	if err != nil {
 		return fmt.Errorf("usage: %w", err)
 	}
-	if got.Storage != use.Storage || got.Messages != use.Messages {
+	if use.Limit = got.Limit; got != use {
 		return fmt.Errorf("usage %+v, the mailboxes hold %+v", got, use)
 	}
 	return verify(ctx, a)

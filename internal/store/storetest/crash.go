@@ -72,7 +72,7 @@ func (c *crash) prepare() {
 	if _, err := a.CreateMailbox(c.t.Context(), crashBox, nil); err != nil {
 		c.t.Fatal(err)
 	}
-	if err := a.SetQuota(c.t.Context(), 0, 0); err != nil {
+	if err := a.SetQuota(c.t.Context(), mail.Quota{}); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -273,7 +273,7 @@ var copyCases = []testCase{
 		u, err := e.acc.Usage(e.ctx)
 		e.ok(err)
 		for _, q := range [][2]int64{{u.Storage + 100, 0}, {0, 4}, {1, 1}} {
-			e.ok(e.acc.SetQuota(e.ctx, q[0], q[1]))
+			e.ok(e.acc.SetQuota(e.ctx, mail.Quota{Storage: q[0], Messages: q[1]}))
 			e.unchanged(mail.OverQuota, func() error { _, err := e.acc.Copy(e.ctx, 1, rangeOf(1, 2), 2); return err })
 		}
 		done, err := e.acc.Move(e.ctx, 1, rangeOf(1, 2), 2)

@@ -47,8 +47,7 @@ type Op struct {
 	change   mail.FlagChange
 	back     mail.ModSeq // UnchangedSince is the account's ModSeq less this
 	on       bool
-	storage  int64
-	count    int64
+	quota    mail.Quota
 }
 
 // newMessage is a message of an append, with its flags.
@@ -78,7 +77,7 @@ func (o Op) String() string {
 	case opSubscribe, opPurge:
 		return fmt.Sprintf("%s %v", s, o.on)
 	case opQuota:
-		return fmt.Sprintf("%s %d octets %d messages", s, o.storage, o.count)
+		return fmt.Sprintf("%s %+v", s, o.quota)
 	default:
 		return s
 	}
@@ -145,7 +144,7 @@ func (g *generator) op() Op {
 				`\Nonsense`})}
 		}
 	case opQuota:
-		o.storage, o.count = g.quota()
+		o.quota = g.quota()
 	}
 	return o
 }
@@ -217,15 +216,17 @@ func (g *generator) uids() mail.UIDSet {
 	return set
 }
 
-func (g *generator) quota() (storage, count int64) {
+func (g *generator) quota() mail.Quota {
 	switch g.r.IntN(8) {
 	case 0:
-		return 100_000, 0
+		return mail.Quota{Storage: 100_000}
 	case 1:
-		return 0, 40
+		return mail.Quota{Messages: 40}
 	case 2:
-		return -1, 0
+		return mail.Quota{Storage: -1}
+	case 3:
+		return mail.Quota{Mailboxes: 12}
 	default:
-		return 0, 0
+		return mail.Quota{}
 	}
 }

@@ -19,8 +19,7 @@ func Options() mail.Options {
 			{Name: "Archive/Old", Use: mail.UseArchive},
 			{Name: "Trash", Use: mail.UseTrash},
 		},
-		StorageLimit:  64 << 20,
-		MessagesLimit: 100_000,
+		Quota: mail.Quota{Storage: 64 << 20, Messages: 100_000},
 	}
 }
 

@@ -125,7 +125,7 @@ var appendCases = []testCase{
 		e.ok(other.Close())
 	}},
 	{"Append over a limit puts in none, and the uploads can be used again", func(e *env) {
-		e.ok(e.acc.SetQuota(e.ctx, 0, 2))
+		e.ok(e.acc.SetQuota(e.ctx, mail.Quota{Messages: 2}))
 		msgs := []mail.NewMessage{
 			e.upload(Message{Seed: 1, Size: 300}.Octets()), e.upload(Message{Seed: 2, Size: 40_000}.Octets()),
 			e.upload(Message{Seed: 3, Size: 300}.Octets()),
@@ -135,9 +135,9 @@ var appendCases = []testCase{
 		for _, m := range msgs {
 			octets += m.Upload.Size()
 		}
-		e.ok(e.acc.SetQuota(e.ctx, octets-1, 0))
+		e.ok(e.acc.SetQuota(e.ctx, mail.Quota{Storage: octets - 1}))
 		e.unchanged(mail.OverQuota, func() error { _, err := e.acc.Append(e.ctx, 1, msgs); return err })
-		e.ok(e.acc.SetQuota(e.ctx, octets, 3))
+		e.ok(e.acc.SetQuota(e.ctx, mail.Quota{Storage: octets, Messages: 3}))
 		done := e.append(1, msgs...)
 		if !slices.Equal(done.UIDs, []mail.UID{1, 2, 3}) || !slices.Equal(done.Contents, []mail.ContentID{1, 2, 3}) {
 			e.Errorf("a refused call used up numbers: %+v", done)

@@ -109,7 +109,7 @@ func (p *player) do(a mail.Account, o Op, id mail.MailboxID) (string, error) {
 		r, err := a.Purge(p.ctx, time.Now().Add(map[bool]time.Duration{true: time.Hour, false: -time.Hour}[o.on]))
 		return fmt.Sprintf("%+v", r), err
 	case opQuota:
-		return "", a.SetQuota(p.ctx, o.storage, o.count)
+		return "", a.SetQuota(p.ctx, o.quota)
 	case opReopen:
 		return "", p.reopen()
 	default:
