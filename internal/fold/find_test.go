@@ -30,7 +30,7 @@ func TestFind(t *testing.T) {
 func TestFindAcrossPieces(t *testing.T) {
 	var f Finder
 	needle := Append(nil, "Grüße日本")
-	for at := findPiece - 20; at < findPiece+3; at++ {
+	for at := piece - 20; at < piece+3; at++ {
 		text := strings.Repeat("é", at/2) + strings.Repeat("x", at%2) + "GRÜßE日本" + strings.Repeat("y", 100)
 		for _, r := range []io.Reader{strings.NewReader(text), iotestOneByte{strings.NewReader(text)}} {
 			if got, err := f.Find(r, needle); err != nil || !got {
