@@ -66,7 +66,7 @@ var itemColumns = [...]mail.Columns{
 	imap.FetchEnvelope:      mail.ColEnvelope,
 	imap.FetchBody:          mail.ColBodyStructure,
 	imap.FetchBodyStructure: mail.ColBodyStructure,
-	imap.FetchThreadID:      mail.ColKeys,
+	imap.FetchThreadID:      mail.ColDates,
 	imap.FetchRFC822Header:  mail.ColParts,
 	imap.FetchRFC822Text:    mail.ColParts,
 	imap.FetchBinary:        mail.ColParts,

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"math"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -44,8 +45,8 @@ type criterion struct {
 	uids     mail.UIDSet
 	bits     mail.FlagSet
 	number   func(p *mail.Page, row int) int64
-	from, to int64                     // the half-open interval that number must be in
-	keys     func(d *mail.Keys) string // the text that must hold needle
+	from, to int64 // the half-open interval that number must be in
+	text     int   // which of Digest.Texts must hold needle
 	needle   []byte
 	field    string // a header field's name
 }
@@ -67,13 +68,8 @@ var numberOf = map[imap.SearchOp]func(p *mail.Page, row int) int64{
 }
 
 // textOf are the decoded fields that are kept with the digest.
-var textOf = map[imap.SearchOp]func(k *mail.Keys) string{
-	imap.SearchFrom:    func(k *mail.Keys) string { return k.From },
-	imap.SearchTo:      func(k *mail.Keys) string { return k.To },
-	imap.SearchCc:      func(k *mail.Keys) string { return k.Cc },
-	imap.SearchBcc:     func(k *mail.Keys) string { return k.Bcc },
-	imap.SearchSubject: func(k *mail.Keys) string { return k.Subject },
-}
+var textOf = map[imap.SearchOp]mail.Columns{imap.SearchFrom: mail.ColFrom, imap.SearchTo: mail.ColTo,
+	imap.SearchCc: mail.ColCc, imap.SearchBcc: mail.ColBcc, imap.SearchSubject: mail.ColSubject}
 
 const day = 24 * 60 * 60 // seconds
 
@@ -92,8 +88,8 @@ func (q *searcher) compile(k *imap.SearchKey) criterion {
 	case imap.SearchKeyword:
 		c.test, c.bits = (*criterion).hasFlag, mail.Flag(k.Text).Bit(q.snap.Mailbox.Keywords)
 	case imap.SearchFrom, imap.SearchTo, imap.SearchCc, imap.SearchBcc, imap.SearchSubject:
-		c.test, c.keys = (*criterion).inKeys, textOf[k.Op]
-		q.want |= mail.ColKeys
+		c.test, c.text = (*criterion).inKeys, bits.TrailingZeros32(uint32(textOf[k.Op]/mail.ColMessageID))
+		q.want |= textOf[k.Op]
 	case imap.SearchHeader:
 		q.compileHeader(&c, k)
 	case imap.SearchBody:
@@ -106,11 +102,11 @@ func (q *searcher) compile(k *imap.SearchKey) criterion {
 		c.test = (*criterion).sent
 		c.from, c.to = interval(k, q.now)
 		c.from, c.to = c.from/day, c.to/day
-		q.want |= mail.ColKeys
+		q.want |= mail.ColDates
 	case imap.SearchThreadID:
 		c.test = (*criterion).inThread
 		c.from, c.to = q.objectID('T', k.Text)
-		q.want |= mail.ColKeys
+		q.want |= mail.ColDates
 	case imap.SearchEmailID:
 		c.test, c.number = (*criterion).inInterval, numberOf[k.Op]
 		c.from, c.to = q.objectID('M', k.Text)
@@ -250,7 +246,7 @@ func (k *criterion) inKeys(q *searcher, c *candidate) verdict {
 	if c.digest == nil {
 		return unknown
 	}
-	return verdictOf(q.find.Contains(k.keys(&c.digest.Keys), k.needle))
+	return verdictOf(q.find.Contains(*c.digest.Texts()[k.text], k.needle))
 }
 
 // inCached looks into the header fields that are kept with the digest; a message whose fields were too many to be

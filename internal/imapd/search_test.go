@@ -32,7 +32,7 @@ func TestSearch(t *testing.T) {
 	page, _ := snap.Locate(1)
 	emailID := page.Contents[1].ObjectID(m.acct.ID())
 	var thread mail.ThreadID
-	m.check(m.acct.Digests(ctx, page.Contents[2:3], mail.ColKeys, func(_ int, d *mail.Digest) error { thread = d.Thread; return nil }))
+	m.check(m.acct.Digests(ctx, page.Contents[2:3], mail.ColDates, func(_ int, d *mail.Digest) error { thread = d.Thread; return nil }))
 	m.s.sel.recent = mail.SetOf(4, 5)
 	m.s.sel.saved = mail.SetOf(2, 5)
 	for _, c := range []struct{ keys, want string }{

@@ -43,16 +43,42 @@ type Keys struct {
 const NoDate = -1 << 63
 
 // Columns says which fields of a Digest are wanted: each is read from disk only if asked for.
-type Columns uint8
+type Columns uint32
 
-// The columns of a digest.
+// The columns of a digest. What is asked for as ColDates comes with every one of ColKeys.
 const (
 	ColEnvelope Columns = 1 << iota
 	ColBodyStructure
 	ColParts   // Parts and HeaderSize
 	ColHeaders // Headers
-	ColKeys    // Keys, MessageID and References
+	ColDates   // Sent, SentDay and Thread
+	ColReferences
+	ColMessageID // the first of Texts; the others follow in their order
+	ColSubject
+	ColFrom
+	ColTo
+	ColCc
+	ColBcc
+	ColBaseSubject
+	ColFromSort
+	ColToSort
+	ColCcSort
+	ColFromDisplay
+	ColToDisplay // the last of Texts
+	endOfColumns
+
+	// ColKeys is Keys, MessageID and References.
+	ColKeys = endOfColumns - ColDates
 )
+
+// TextCount is how many texts a digest has besides its references.
+const TextCount = 12
+
+// Texts are the texts of a digest: the i-th is the column ColMessageID<<i.
+func (d *Digest) Texts() [TextCount]*string {
+	return [...]*string{&d.MessageID, &d.Subject, &d.From, &d.To, &d.Cc, &d.Bcc, &d.BaseSubject, &d.FromSort, &d.ToSort,
+		&d.CcSort, &d.FromDisplay, &d.ToDisplay}
+}
 
 // Content is the octets of a stored message. For one goroutine.
 type Content interface {

@@ -121,7 +121,16 @@ func columns(d *mail.Digest, want mail.Columns) mail.Digest {
 		out.Headers = d.Headers
 	}
 	if want&mail.ColKeys != 0 {
-		out.Keys, out.MessageID, out.References = d.Keys, d.MessageID, d.References
+		out.Sent, out.SentDay, out.Thread = d.Sent, d.SentDay, d.Thread
+	}
+	if want&mail.ColReferences != 0 {
+		out.References = d.References
+	}
+	from := d.Texts()
+	for i, t := range out.Texts() {
+		if want&(mail.ColMessageID<<i) != 0 {
+			*t = *from[i]
+		}
 	}
 	return out
 }

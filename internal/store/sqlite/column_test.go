@@ -96,7 +96,7 @@ func TestKeysRoundTrip(t *testing.T) {
 	text := rapid.StringN(0, 40, -1)
 	rapid.Check(t, func(t *rapid.T) {
 		in := &mail.Digest{References: rapid.SliceOf(text).Draw(t, "references")}
-		for _, p := range texts(in) {
+		for _, p := range in.Texts() {
 			*p = text.Draw(t, "text")
 		}
 		in.Sent = rapid.SampledFrom([]int64{mail.NoDate, 0, 1, -5, 1 << 40}).Draw(t, "sent")
@@ -104,7 +104,7 @@ func TestKeysRoundTrip(t *testing.T) {
 		b := appendKeys(nil, in, 77)
 		in.Thread = 77
 		out := &mail.Digest{}
-		if !readKeys(string(b), out) {
+		if !readKeys(b, out, mail.ColKeys, &arena{}) {
 			t.Fatal("not read")
 		}
 		if len(in.References) == 0 {
@@ -114,7 +114,7 @@ func TestKeysRoundTrip(t *testing.T) {
 			t.Fatalf("got %+v, want %+v", out, in)
 		}
 		for n := range b {
-			if readKeys(string(b[:n]), &mail.Digest{}) {
+			if readKeys(b[:n], &mail.Digest{}, mail.ColKeys, &arena{}) {
 				t.Fatalf("%d of %d octets are taken for keys", n, len(b))
 			}
 		}
@@ -123,7 +123,7 @@ func TestKeysRoundTrip(t *testing.T) {
 
 func FuzzKeys(f *testing.F) {
 	f.Add(string(appendKeys(nil, &mail.Digest{References: []string{"a@b"}}, 1)))
-	f.Fuzz(func(_ *testing.T, s string) { readKeys(s, &mail.Digest{}) }) // any octets are refused or read
+	f.Fuzz(func(_ *testing.T, s string) { readKeys([]byte(s), &mail.Digest{}, mail.ColKeys, &arena{}) }) // any octets are refused or read
 }
 
 func FuzzPage(f *testing.F) {

@@ -98,7 +98,7 @@ func (r *digestReader) fill(s stmt, id mail.ContentID) error {
 	if r.want&mail.ColEnvelope != 0 {
 		d.Envelope = s.bytes(2)
 	}
-	if r.want&mail.ColKeys != 0 && !readKeys(r.texts.text(s.bytes(3)), d) {
+	if r.want&mail.ColKeys != 0 && !readKeys(s.bytes(3), d, r.want, &r.texts) {
 		return corrupt(contentItem(id), "damaged keys")
 	}
 	if r.want&mail.ColParts != 0 {

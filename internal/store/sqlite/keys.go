@@ -8,17 +8,8 @@ import (
 )
 
 // The keys of a content are one blob: the format's number, the thread, Sent and SentDay (zigzag) as varints, the
-// texts of texts() and then the references, each with its length before it.
+// texts of Digest.Texts and then the references, each with its length before it.
 const keysFormat = 1
-
-// keyTexts is how many texts a digest has besides its references.
-const keyTexts = 12
-
-// texts are the texts of a digest in the order of the blob.
-func texts(d *mail.Digest) [keyTexts]*string {
-	return [...]*string{&d.MessageID, &d.Subject, &d.From, &d.To, &d.Cc, &d.Bcc, &d.BaseSubject, &d.FromSort, &d.ToSort,
-		&d.CcSort, &d.FromDisplay, &d.ToDisplay}
-}
 
 // appendKeys appends the blob of d's keys, with that thread.
 func appendKeys(b []byte, d *mail.Digest, thread mail.ThreadID) []byte {
@@ -26,7 +17,7 @@ func appendKeys(b []byte, d *mail.Digest, thread mail.ThreadID) []byte {
 	b = binary.AppendUvarint(b, uint64(thread))
 	b = binary.AppendVarint(b, d.Sent)
 	b = binary.AppendVarint(b, int64(d.SentDay))
-	for _, s := range texts(d) {
+	for _, s := range d.Texts() {
 		b = binary.AppendUvarint(b, uint64(len(*s)))
 		b = append(b, *s...)
 	}
@@ -38,39 +29,46 @@ func appendKeys(b []byte, d *mail.Digest, thread mail.ThreadID) []byte {
 	return b
 }
 
-// readKeys fills the keys of d from a blob, of which the texts are substrings: it is for keeps.
-func readKeys(s string, d *mail.Digest) bool {
-	r := keyReader{s: s}
+// readKeys fills the wanted keys of d from a blob, of which it keeps nothing.
+func readKeys(b []byte, d *mail.Digest, want mail.Columns, texts *arena) bool {
+	r := keyReader{b: b}
 	if r.octet() != keysFormat {
 		return false
 	}
 	d.Thread = mail.ThreadID(r.uvarint())
 	d.Sent = r.varint()
 	d.SentDay = int32(r.varint())
-	for _, t := range texts(d) {
-		*t = r.text()
-	}
-	n := r.uvarint()
 	d.References = d.References[:0]
-	for ; n > 0 && !r.bad; n-- {
-		d.References = append(d.References, r.text())
+	if want&mail.ColKeys == mail.ColDates {
+		return !r.bad
 	}
-	return !r.bad && r.s == ""
+	for i, t := range d.Texts() {
+		if text := r.text(); want&(mail.ColMessageID<<i) != 0 {
+			*t = texts.text(text)
+		}
+	}
+	if want&mail.ColReferences == 0 {
+		return !r.bad
+	}
+	for n := r.uvarint(); n > 0 && !r.bad; n-- {
+		d.References = append(d.References, texts.text(r.text()))
+	}
+	return !r.bad && len(r.b) == 0
 }
 
-// keyReader reads from s; after an end too early it is bad and all it reads is zero.
+// keyReader reads from b; after an end too early it is bad and all it reads is zero.
 type keyReader struct {
-	s   string
+	b   []byte
 	bad bool
 }
 
 func (r *keyReader) octet() byte {
-	if r.s == "" {
+	if len(r.b) == 0 {
 		r.bad = true
 		return 0
 	}
-	b := r.s[0]
-	r.s = r.s[1:]
+	b := r.b[0]
+	r.b = r.b[1:]
 	return b
 }
 
@@ -92,13 +90,13 @@ func (r *keyReader) varint() int64 {
 	return int64(u>>1) ^ -int64(u&1)
 }
 
-func (r *keyReader) text() string {
+func (r *keyReader) text() []byte {
 	n := r.uvarint()
-	if n > uint64(len(r.s)) {
+	if n > uint64(len(r.b)) {
 		r.bad, n = true, 0
 	}
-	t := r.s[:n]
-	r.s = r.s[n:]
+	t := r.b[:n]
+	r.b = r.b[n:]
 	return t
 }
 

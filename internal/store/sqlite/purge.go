@@ -207,7 +207,7 @@ func (c *conn) loadKeys(id mail.ContentID) (*mail.Digest, error) {
 	}
 	defer s.done()
 	d := &mail.Digest{}
-	if !row || !readKeys(string(s.bytes(2)), d) {
+	if !row || !readKeys(s.bytes(2), d, mail.ColKeys, &arena{}) {
 		return nil, corrupt(contentItem(id), "damaged keys")
 	}
 	return d, nil

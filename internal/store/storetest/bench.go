@@ -17,6 +17,7 @@ func Bench(b *testing.B, open Open) {
 	b.Run("SetFlags20000", func(b *testing.B) { benchFlags(newBench(b, open, 20_000), rangeOf(1, 20_000)) })
 	b.Run("SetFlagsOne", func(b *testing.B) { benchFlags(newBench(b, open, 20_000), mail.SetOf(7777)) })
 	b.Run("Digests20000Envelope", func(b *testing.B) { benchDigests(newBench(b, open, 20_000), mail.ColEnvelope) })
+	b.Run("Digests20000BaseSubject", func(b *testing.B) { benchDigests(newBench(b, open, 20_000), mail.ColBaseSubject) })
 	b.Run("Digests20000Keys", func(b *testing.B) { benchDigests(newBench(b, open, 20_000), mail.ColKeys) })
 	b.Run("Copy10000", func(b *testing.B) { benchCopy(newBench(b, open, 20_000)) })
 	b.Run("ExpungeHalf10000", func(b *testing.B) { benchExpunge(newBench(b, open, 20_000)) })

@@ -39,12 +39,18 @@ func diffDigest(got, want *mail.Digest, columns mail.Columns) string {
 	if columns&mail.ColKeys == 0 {
 		return ""
 	}
-	if got.Keys != want.Keys {
-		return fmt.Sprintf("keys %+v, want %+v", got.Keys, want.Keys)
+	if got.Sent != want.Sent || got.SentDay != want.SentDay || got.Thread != want.Thread {
+		return fmt.Sprintf("sent %d %d, thread %d, want %d %d, %d", got.Sent, got.SentDay, got.Thread, want.Sent,
+			want.SentDay, want.Thread)
 	}
-	if got.MessageID != want.MessageID || !slices.Equal(got.References, want.References) {
-		return fmt.Sprintf("message id %q, references %q, want %q, %q", got.MessageID, got.References,
-			want.MessageID, want.References)
+	if columns&mail.ColReferences != 0 && !slices.Equal(got.References, want.References) {
+		return fmt.Sprintf("references %q, want %q", got.References, want.References)
+	}
+	texts := want.Texts()
+	for i, t := range got.Texts() {
+		if columns&(mail.ColMessageID<<i) != 0 && *t != *texts[i] {
+			return fmt.Sprintf("text %d %q, want %q", i, *t, *texts[i])
+		}
 	}
 	return ""
 }

@@ -402,7 +402,15 @@ func digestCase(e *env) {
 		e.append(1, m)
 	}
 	ids := []mail.ContentID{5, 99, 1, 3, 0, 3}
-	for columns := mail.Columns(1); columns <= allColumns; columns++ {
+	// all combinations of the large columns and of some keys, and each key alone
+	var combinations []mail.Columns
+	for columns := mail.Columns(1); columns <= mail.ColSubject; columns++ {
+		combinations = append(combinations, columns)
+	}
+	for c := mail.ColDates; c <= mail.ColToDisplay; c <<= 1 {
+		combinations = append(combinations, c, allColumns&^c)
+	}
+	for _, columns := range append(combinations, allColumns) {
 		var at []int
 		e.ok(e.acc.Digests(e.ctx, ids, columns, func(i int, d *mail.Digest) error {
 			at = append(at, i)
