@@ -63,17 +63,30 @@ func (q *queue) identify(s *socket) {
 	}
 }
 
+// ageRest is how long ager rests after an answer, in times of what the answer took: with thousands of connections it takes
+// milliseconds, which are the workers' when there are too few.
+const ageRest = 50
+
 // age answers what askAge asks, until quit.
 func (m *Master) age(quit <-chan struct{}) {
 	a := ager{seen: map[roster.InstID]map[uint32]time.Time{}}
+	rest := time.NewTimer(0)
+	defer rest.Stop()
 	for {
 		select {
+		case <-rest.C:
+		case <-quit:
+			return
+		}
+		select {
 		case q := <-m.ages:
-			n, age, err := a.ask(q, time.Now())
+			begun := time.Now()
+			n, age, err := a.ask(q, begun)
 			if err != nil {
 				m.log.Debug("cannot find out how long clients wait", "err", err)
 			}
 			m.find(roster.Event{Kind: roster.Aged, Inst: q.inst, N: n, Age: age})
+			rest.Reset(min(ageRest*time.Since(begun), time.Second))
 		case <-quit:
 			return
 		}

@@ -231,6 +231,27 @@ func TestP43_HarmlessSignals(t *testing.T) {
 	}
 }
 
+// P43: SIGCHLD does not even interrupt the master: the kernel drops it, and the ends of children are known all the same.
+func TestP43_DeathsInterruptNobody(t *testing.T) {
+	a := startAlone(t)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", a.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"SigCgt:", "SigIgn:", "SigBlk:"} {
+		_, rest, _ := strings.Cut(string(status), name)
+		mask, err := strconv.ParseUint(strings.Fields(rest)[0], 16, 64)
+		if err != nil || mask>>(syscall.SIGCHLD-1)&1 != 0 {
+			t.Errorf("%s %x has SIGCHLD (%v)", name, mask, err)
+		}
+	}
+	a.ask(a.listen)
+	a.until("exited normally")
+	if code := a.end(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
 // P43: a daemon that goes to the background is known, and ended with the master.
 func TestP43_Grandchild(t *testing.T) {
 	d := newDiary(t)

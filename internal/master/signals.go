@@ -5,6 +5,9 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // masterSignals are those that a master obeys.
@@ -40,6 +43,22 @@ func (m *Master) signals(quit <-chan struct{}) {
 	}
 	// Caught rather than ignored: what is ignored stays ignored in the children.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE, syscall.SIGALRM)
+}
+
+// leaveDeaths has the kernel drop SIGCHLD, which it would send for each end of a child and interrupt a thread with: pidfds
+// tell the ends. That is the default action; the runtime had put a handler in its place. (SIG_IGN would be another
+// thing: children would vanish unreaped.) For the whole process. sigaction(2)
+func leaveDeaths() error {
+	var dfl struct {
+		handler, flags, restorer uintptr
+		mask                     uint64
+	}
+	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&dfl)), 0,
+		unsafe.Sizeof(dfl.mask), 0, 0)
+	if errno != 0 {
+		return os.NewSyscallError("rt_sigaction", errno)
+	}
+	return nil
 }
 
 func (b *inbox) signal(s os.Signal) {

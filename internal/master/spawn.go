@@ -42,8 +42,9 @@ type started struct {
 	err    error
 }
 
-// spawners fork: a fork takes a millisecond or more, which the loop must not wait for. Lanes take turns, so that a
-// service that forks much does not delay another's single worker by more than one fork each.
+// spawners fork: a fork takes a millisecond or more, which the loop must not wait for, and much more when many children
+// want the processors. Lanes take turns, and none has all spawners, so that a service that forks much does not delay
+// another's single worker.
 type spawners struct {
 	done func(*started)
 	home *family
@@ -55,13 +56,16 @@ type spawners struct {
 	cond   *sync.Cond
 	lanes  []string // those with orders, in turn
 	queue  map[string][]*order
-	busy   int  // forks under way
-	held   bool // no more of them
+	flying map[string]int // forks under way
+	held   bool           // no more of them
 	closed bool
 }
 
-// spawnerCount is how many forks are under way at once: enough that one slow exec does not hold up all.
-const spawnerCount = 3
+// How many forks are under way at once: enough that one slow exec does not hold up all; and how many of one lane.
+const (
+	spawnerCount = 4
+	laneShare    = 2
+)
 
 func newSpawners(done func(*started), home *family) (*spawners, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
@@ -73,7 +77,8 @@ func newSpawners(done func(*started), home *family) (*spawners, error) {
 		null.Close() //nolint:errcheck // /dev/null
 		return nil, err
 	}
-	s := &spawners{done: done, home: home, null: null, void: void, queue: map[string][]*order{}}
+	s := &spawners{done: done, home: home, null: null, void: void, queue: map[string][]*order{},
+		flying: map[string]int{}}
 	s.cond = sync.NewCond(&s.mu)
 	for range spawnerCount {
 		s.wg.Add(1)
@@ -97,7 +102,7 @@ func (s *spawners) hold() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held = true
-	for s.held && s.busy > 0 {
+	for s.held && len(s.flying) > 0 {
 		s.cond.Wait()
 	}
 	return s.held
@@ -110,17 +115,28 @@ func (s *spawners) release() {
 	s.cond.Broadcast()
 }
 
+// next is the order whose turn it is, nil at the end.
 func (s *spawners) next() *order {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.lanes) == 0 || s.held {
-		if s.closed {
+	for {
+		if at := slices.IndexFunc(s.lanes, s.free); at >= 0 && !s.held {
+			return s.take(at)
+		}
+		if s.closed && (len(s.lanes) == 0 || s.held) {
 			return nil
 		}
 		s.cond.Wait()
 	}
-	lane := s.lanes[0]
-	s.lanes = s.lanes[1:]
+}
+
+// free tells whether a lane may have one more fork under way.
+func (s *spawners) free(lane string) bool { return s.flying[lane] < laneShare }
+
+// take takes the first order of a lane, which goes to the end of the turns.
+func (s *spawners) take(at int) *order {
+	lane := s.lanes[at]
+	s.lanes = slices.Delete(s.lanes, at, at+1)
 	q := s.queue[lane]
 	o := q[0]
 	if q = q[1:]; len(q) > 0 {
@@ -129,15 +145,17 @@ func (s *spawners) next() *order {
 	} else {
 		delete(s.queue, lane)
 	}
-	s.busy++
+	s.flying[lane]++
 	return o
 }
 
 // over is the end of a fork, which was reported.
-func (s *spawners) over() {
+func (s *spawners) over(lane string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.busy--
+	if s.flying[lane]--; s.flying[lane] == 0 {
+		delete(s.flying, lane)
+	}
 	s.cond.Broadcast()
 }
 
@@ -160,7 +178,7 @@ func (s *spawners) work() {
 	unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil) //nolint:errcheck // cannot fail with these arguments
 	for o := s.next(); o != nil; o = s.next() {
 		s.done(s.start(o))
-		s.over()
+		s.over(o.lane)
 	}
 }
 

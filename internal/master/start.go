@@ -17,6 +17,9 @@ func (m *Master) runStart(ctx context.Context) error {
 		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 			return &Error{ExitOS, os.NewSyscallError("prctl", err)}
 		}
+		if err := leaveDeaths(); err != nil {
+			return &Error{ExitOS, err}
+		}
 	}
 	if m.conf.From != nil {
 		return nil // the program before in this process did
