@@ -134,12 +134,12 @@ func (f *masterFlags) run(c *cobra.Command) error {
 
 // serve is the master itself.
 func (f *masterFlags) serve(ctx context.Context) error {
+	if err := f.absolute(); err != nil {
+		return &master.Error{Code: master.ExitOS, Err: err}
+	}
 	opts, err := f.options()
 	if err != nil {
 		return err
-	}
-	if err := f.absolute(); err != nil {
-		return &master.Error{Code: master.ExitOS, Err: err}
 	}
 	log := f.logger(opts)
 	f.starter = starter()
@@ -153,8 +153,11 @@ func (f *masterFlags) serve(ctx context.Context) error {
 // operate runs a master by all that was configured.
 func (f *masterFlags) operate(ctx context.Context, opts cyrusconf.Imapd, log *slog.Logger) error {
 	conf, err := f.load(log)
-	if err != nil {
+	if err != nil && f.from == nil {
 		return configError(err)
+	} else if err != nil { // what the program before has handed over stays in force; nobody is to be lost for a fault
+		log.Error("configuration", "err", err)
+		conf = master.Config{}
 	}
 	if err := f.configure(&conf, opts, log); err != nil {
 		return err
@@ -166,11 +169,15 @@ func (f *masterFlags) operate(ctx context.Context, opts cyrusconf.Imapd, log *sl
 	}
 	defer lock.Close()
 	held := map[string]*os.File{heldPIDFile: lock.File()}
+	if f.output != "" {
+		held[heldOutput] = conf.Output
+	}
 	if f.began != nil {
 		held[heldDirectory] = f.began
 	}
 	conf.StateFile, conf.Activated = strings.TrimSuffix(pidFile, ".pid")+".state", master.ListenFDs()
 	conf.From, conf.Successor = f.from, successor(held)
+	conf.Successor.Directory = f.began
 	ready := first(f.readyFile, opts.Path("master_ready_file"))
 	conf.Opening = func() error { return createReady(ready) }
 	conf.Ready = func() { f.tellReady(conf.Output) }
@@ -213,26 +220,31 @@ func (f *masterFlags) configure(conf *master.Config, opts cyrusconf.Imapd, log *
 	return f.streams(conf)
 }
 
-// What a successor gets: the pid file, and the directory in which the master was started, which paths are relative to.
+// What a successor gets: the pid file, the directory in which the master was started, which paths are relative to, and
+// the file of -L.
 const (
 	heldPIDFile   = "pidfile"
 	heldDirectory = "directory"
+	heldOutput    = "output"
 )
 
 // absolute makes file names independent of the working directory, which changes.
 func (f *masterFlags) absolute() (err error) {
-	if held := f.from.File(heldDirectory); held != nil {
-		if err := held.Chdir(); err != nil {
-			return err
+	var relative []*string
+	for _, name := range []*string{&f.imapdConf, &f.cyrusConf, &f.pidFile, &f.readyFile, &f.output, &f.control} {
+		if *name != "" && !filepath.IsAbs(*name) && (name != &f.control || *name != "off") {
+			relative = append(relative, name)
 		}
 	}
-	if f.began, err = os.Open("."); err != nil {
+	if f.began = f.from.File(heldDirectory); f.began != nil {
+		// Another user than the one who started the master may not be allowed there, nor need to be.
+		if err := f.began.Chdir(); err != nil && len(relative) > 0 {
+			return fmt.Errorf("the directory in which the master was started, for %s: %w", *relative[0], err)
+		}
+	} else if f.began, err = os.Open("."); err != nil {
 		f.began = nil // it cannot be read: an upgrade will want absolute names
 	}
-	for _, name := range []*string{&f.imapdConf, &f.cyrusConf, &f.pidFile, &f.readyFile, &f.output, &f.control} {
-		if *name == "" || name == &f.control && *name == "off" {
-			continue
-		}
+	for _, name := range relative {
 		if *name, err = filepath.Abs(*name); err != nil {
 			return err
 		}

@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -66,7 +63,7 @@ func (p *program) printOutcome(o admin.Outcome, what string) error {
 // order has a master do something and waits for the outcome.
 func order(ctx context.Context, p admin.Process, path string) (o admin.Outcome, err error) {
 	err = p.Post(ctx, path, func(r io.Reader) error { return json.NewDecoder(r).Decode(&o) })
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+	if nobody(err) {
 		return o, noMaster(p)
 	}
 	return o, err

@@ -112,6 +112,7 @@ func (p *program) handoverCheckCmd() *cobra.Command {
 				return err
 			}
 			root := p.root()
+			root.SetOut(p.stderr) // what is found is the reason why not
 			root.SetArgs(append(args[:len(args):len(args)], "--check"))
 			return root.ExecuteContext(c.Context())
 		}}

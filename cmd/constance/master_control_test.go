@@ -171,6 +171,23 @@ func TestFindMaster(t *testing.T) {
 	}
 }
 
+// A socket that a master left behind is no master.
+func TestNobody(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.sock")
+	_, none := admin.At(path, "master").Peer()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, somebody := admin.At(path, "master").Peer()
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	_, left := admin.At(path, "master").Peer()
+	if !nobody(none) || nobody(somebody) || !nobody(left) {
+		t.Errorf("no socket: %v; somebody: %v; left behind: %v", none, somebody, left)
+	}
+}
+
 // A master whose socket cannot be made serves all the same, and what stands in the way stays as it is.
 func TestNoControlSocket(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "m.sock")

@@ -54,13 +54,21 @@ func (f *masterFinder) find() (admin.Process, error) {
 	case f.imapdConf != "" || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
 		return admin.Process{}, err
 	}
-	path := controlPath("", masterPIDFile(f.pidFile, opts))
-	if _, err := os.Lstat(path); err != nil && !named {
+	p := admin.At(controlPath("", masterPIDFile(f.pidFile, opts)), "master")
+	if named {
+		return p, nil
+	}
+	if _, err := p.Peer(); nobody(err) {
 		if p, err := f.ofData(); err == nil {
 			return p, nil
 		}
 	}
-	return admin.At(path, "master"), nil
+	return p, nil
+}
+
+// nobody is whether an error says that nobody listens on a control socket: there is none, or it was left behind.
+func nobody(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // ofData is the master of "constance serve" on the data directory.
@@ -84,7 +92,7 @@ func askMasterAt[T any](ctx context.Context, p admin.Process, path string) (T, e
 	defer cancel()
 	v, err := admin.Ask[T](limited, p, path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+	case nobody(err):
 		return v, noMaster(p)
 	case err != nil && limited.Err() != nil && ctx.Err() == nil:
 		return v, silentMaster(p)

@@ -12,11 +12,15 @@ import (
 	"github.com/constance-mail/constance/internal/master"
 )
 
-// streams is where the services' standard output and error go; by default to /dev/null.
+// streams is where the services' standard output and error go; by default to /dev/null. The file of -L is opened anew at an
+// upgrade, as somebody may have moved it away, unless the user that the master has become may not.
 func (f *masterFlags) streams(conf *master.Config) error {
 	switch {
 	case f.output != "":
 		out, err := os.OpenFile(f.output, os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW, 0o666)
+		if held := f.from.File(heldOutput); err != nil && held != nil {
+			out, err = held, nil
+		}
 		if err != nil {
 			return &master.Error{Code: master.ExitOS, Err: err}
 		}

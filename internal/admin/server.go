@@ -101,7 +101,8 @@ func (o *Options) listen(path string) (*net.UnixListener, error) {
 // File is the socket for the next program in this process.
 func (s *Server) File() (*os.File, error) { return s.socket.File() }
 
-// Close ends what runs after at most a second and removes the socket.
+// Close ends what runs after at most a second and removes the socket. Who has become another user since it was made may not
+// be allowed to: then it stays, refuses whoever asks, and gives way to the next one of its name.
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -110,7 +111,7 @@ func (s *Server) Close() error {
 		err = s.http.Close()
 	}
 	<-s.done
-	if e := os.Remove(s.path); !errors.Is(e, os.ErrNotExist) {
+	if e := os.Remove(s.path); !errors.Is(e, os.ErrNotExist) && !errors.Is(e, os.ErrPermission) {
 		err = errors.Join(err, e)
 	}
 	return err

@@ -192,6 +192,7 @@ func (m *Master) begin(ctx context.Context) error {
 				m.log.Error("children may bind low ports", "err", err)
 			}
 		}
+		m.goToWork()
 		m.helpers.Go(m.open)
 		return nil
 	}

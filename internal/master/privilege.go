@@ -91,10 +91,15 @@ func (m *Master) settle() error {
 	} else if os.Geteuid() != 0 {
 		keepBind() //nolint:errcheck // built with cgo: children keep what this process was given
 	}
+	m.goToWork()
+	return nil
+}
+
+// goToWork has the process work in the first of Config.Dirs that there is.
+func (m *Master) goToWork() {
 	for _, dir := range m.conf.Dirs {
 		if os.Chdir(dir) == nil {
-			break
+			return
 		}
 	}
-	return nil
 }

@@ -31,6 +31,9 @@ type Successor struct {
 	// must fail with them.
 	Check []string
 	Files map[string]*os.File // handed over besides, for Handover.File
+	// Directory is where Check is run, if this process may be there: the one that names in the arguments are relative to.
+	// nil: where this process works.
+	Directory *os.File
 }
 
 // Bounds of an upgrade.
@@ -118,7 +121,7 @@ func (s *Successor) check(ctx context.Context, state []byte) error {
 	defer cancel()
 	var complaint bytes.Buffer
 	c := exec.CommandContext(ctx, s.Binary, s.Check...)
-	c.Env, c.Stdin, c.Stderr = environ(), bytes.NewReader(state), &complaint
+	c.Dir, c.Env, c.Stdin, c.Stderr = s.directory(), environ(), bytes.NewReader(state), &complaint
 	c.WaitDelay = time.Second
 	err := c.Run()
 	if text := strings.TrimSpace(complaint.String()); err != nil && text != "" {
@@ -127,6 +130,18 @@ func (s *Successor) check(ctx context.Context, state []byte) error {
 		return fmt.Errorf("%s cannot take over: %w", s.Binary, err)
 	}
 	return nil
+}
+
+// directory is the path of Directory, "" if there is none or this user may not be there.
+func (s *Successor) directory() string {
+	if s.Directory == nil {
+		return ""
+	}
+	fd := descriptor(s.Directory)
+	if unix.Faccessat(fd, ".", unix.X_OK, 0) != nil {
+		return ""
+	}
+	return "/proc/self/fd/" + strconv.Itoa(fd)
 }
 
 // quieten waits for the forks under way.

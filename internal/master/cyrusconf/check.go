@@ -53,6 +53,7 @@ var imapdOptions = map[string]func(string) string{
 func isAny(string) string { return "" }
 
 func isAbsolute(v string) string {
+	v = strings.Replace(v, "{configdirectory}", "/var/lib/cyrus", 1) // whatever it is: it has a line of its own
 	if !strings.HasPrefix(v, "/") || v == "/" {
 		return "is no absolute path"
 	}

@@ -146,6 +146,7 @@ func TestCheckImapd(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "i")
 	for _, c := range []struct{ text, want string }{
 		{"configdirectory: /var/lib/cyrus\ndebug: yes\nqosmarking: af31\nunixhierarchysep: perhaps\n", ""},
+		{"configdirectory: /var/lib/cyrus\nproc_path: {configdirectory}/proc\n", ""},
 		{"", ""},
 		{"configdirectory: var/lib\n", "1:1: warning: configdirectory: 'var/lib' is no absolute path"},
 		{"proc_path: /\n", "1:1: warning: proc_path: '/' is no absolute path"},
