@@ -226,7 +226,17 @@ func TestFetch(t *testing.T) {
 			Items: []FetchItem{item(FetchFlags)}, ChangedSince: 12345, Vanished: true},
 		"FETCH $ FLAGS (CHANGEDSINCE 1)": &Fetch{Set: NumSet{Saved: true}, Items: []FetchItem{item(FetchFlags)},
 			ChangedSince: 1},
+		"FETCH 1 PREVIEW":        &Fetch{Set: one, Items: []FetchItem{item(FetchPreview)}}, // RFC 8970 section 6
+		"FETCH 1 PREVIEW (lazy)": &Fetch{Set: one, Items: []FetchItem{{Attr: FetchPreview, Lazy: true}}},
+		"FETCH 1 (PREVIEW (LAZY LAZY) UID)": &Fetch{Set: one, Items: []FetchItem{{Attr: FetchPreview, Lazy: true},
+			item(FetchUID)}},
+		"FETCH 1 PREVIEW (CHANGEDSINCE 1)": &Fetch{Set: one, Items: []FetchItem{item(FetchPreview)}, ChangedSince: 1},
+		"FETCH 1 PREVIEW (LAZY) (CHANGEDSINCE 1)": &Fetch{Set: one, Items: []FetchItem{{Attr: FetchPreview,
+			Lazy: true}}, ChangedSince: 1},
 	}.run(t)
+	bad{"FETCH 1 (PREVIEW ())", "FETCH 1 (PREVIEW (FOO))", "FETCH 1 PREVIEW (LAZY FOO)", "FETCH 1 PREVIEW (LAZY",
+		"FETCH 1 PREVIEW LAZY", "FETCH 1 FLAGS (LAZY)", "FETCH 1 (PREVIEW (LAZYX))", "FETCH 1 PREVIEW[1]",
+		"FETCH 1 PREVIEW (LAZY) (LAZY)"}.run(t)
 	bad{"FETCH", "FETCH 1", "FETCH 1 ", "FETCH 1 ()", "FETCH 0 FLAGS", "FETCH 1, FLAGS", "FETCH 1: FLAGS",
 		"FETCH 1:2:3 FLAGS", "FETCH x FLAGS", "FETCH 1 FOO", "FETCH 1 (FAST)", "FETCH 1 (FLAGS",
 		"FETCH 1 BODY[", "FETCH 1 BODY[0]", "FETCH 1 BODY[1.]", "FETCH 1 BODY[.1]", "FETCH 1 BODY[MIME]",

@@ -25,6 +25,7 @@ type FetchItem struct {
 	Partial bool            // <Offset.Length> was given
 	Offset  int64           // octets
 	Length  int64           // octets, not 0
+	Lazy    bool            // of FetchPreview: only if it is at hand. RFC 8970 section 4.1
 }
 
 // FetchAttr names a data item of FETCH.
@@ -43,6 +44,7 @@ const (
 	FetchEmailID       // RFC 8474 section 5.3
 	FetchThreadID      // RFC 8474 section 5.3
 	FetchSaveDate      // RFC 8514 section 4.3
+	FetchPreview       // RFC 8970 section 3
 	FetchSection       // BODY[...]
 	FetchBinary        // BINARY[...], RFC 3516
 	FetchBinarySize    // BINARY.SIZE[...]
@@ -81,6 +83,8 @@ func (i *FetchItem) append(b []byte) []byte {
 		b = append(b, "BODY.PEEK"...)
 	case i.Attr == FetchBinary && i.Peek:
 		b = append(b, "BINARY.PEEK"...)
+	case i.Lazy:
+		return append(b, "PREVIEW (LAZY)"...)
 	default:
 		return i.appendName(b, true)
 	}

@@ -19,6 +19,7 @@ const (
 var fetchWords = [...]string{FetchUID: "UID", FetchFlags: "FLAGS", FetchInternalDate: "INTERNALDATE",
 	FetchSize: "RFC822.SIZE", FetchEnvelope: "ENVELOPE", FetchBody: "BODY", FetchBodyStructure: "BODYSTRUCTURE",
 	FetchModSeq: "MODSEQ", FetchEmailID: "EMAILID", FetchThreadID: "THREADID", FetchSaveDate: "SAVEDATE",
+	FetchPreview: "PREVIEW",
 	FetchSection: "", FetchBinary: "", FetchBinarySize: "",
 	FetchRFC822: "RFC822", FetchRFC822Header: "RFC822.HEADER", FetchRFC822Text: "RFC822.TEXT"}
 
@@ -102,7 +103,7 @@ func (c *Fetch) itemOf(d *wire.Decoder, w []byte) bool {
 		}
 		i.Attr = FetchAttr(at)
 	}
-	if bracket && !i.section(d) {
+	if bracket && !i.section(d) || i.Attr == FetchPreview && !i.modifiers(d) {
 		return false
 	}
 	if !bracket && slices.ContainsFunc(c.Items, func(o FetchItem) bool { return o.Attr == i.Attr }) {
@@ -190,6 +191,16 @@ func (i *FetchItem) sectionText(d *wire.Decoder) bool {
 		return true
 	}
 	return d.MustSP() && d.MustList(field) && (len(s.Fields) > 0 || d.Fail("no header field"))
+}
+
+// fetch-att =/ "PREVIEW" [SP "(" preview-mod *(SP preview-mod) ")"]; preview-mod = "LAZY"; RFC 8970 section 6. Another
+// list is one of fetch-modifiers.
+func (i *FetchItem) modifiers(d *wire.Decoder) bool {
+	if !d.NextText(" (LAZY") {
+		return true
+	}
+	i.Lazy = true
+	return d.MustSP() && d.MustList(func() bool { return d.MustKeyword("LAZY") })
 }
 
 // partial = "<" number64 "." nz-number64 ">"; RFC 9051 section 9. The "<" was read.

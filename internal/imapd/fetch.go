@@ -67,6 +67,7 @@ var itemColumns = [...]mail.Columns{
 	imap.FetchBody:          mail.ColBodyStructure,
 	imap.FetchBodyStructure: mail.ColBodyStructure,
 	imap.FetchThreadID:      mail.ColDates,
+	imap.FetchPreview:       mail.ColPreview,
 	imap.FetchRFC822Header:  mail.ColParts,
 	imap.FetchRFC822Text:    mail.ColParts,
 	imap.FetchBinary:        mail.ColParts,
@@ -347,6 +348,8 @@ func (f *fetcher) appendItem(b []byte, r *fetchRow, d *mail.Digest, it *imap.Fet
 		return append(b, d.Envelope...)
 	case imap.FetchBodyStructure:
 		return append(b, d.BodyStructure...)
+	case imap.FetchPreview:
+		return f.appendPreview(b, r, d, it)
 	}
 	return f.appendOctets(b, r, d, it)
 }

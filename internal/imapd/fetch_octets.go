@@ -46,6 +46,11 @@ func (f *fetcher) appendOctets(b []byte, r *fetchRow, d *mail.Digest, it *imap.F
 		f.name = message.FilterHeader(f.name[:0], d.Headers, it.Section.Fields, false)
 		return appendLiteral(b, cutPartial(f.name, it))
 	}
+	return f.leaveHole(b, r, d, it)
+}
+
+// leaveHole notes that what comes next belongs to the message's octets.
+func (f *fetcher) leaveHole(b []byte, r *fetchRow, d *mail.Digest, it *imap.FetchItem) []byte {
 	h := fetchHole{at: len(b), row: f.index(r), item: it, parts: len(f.text)}
 	if d != nil {
 		f.text = append(f.text, d.Parts...)
@@ -170,8 +175,11 @@ func (f *fetcher) fill(h *fetchHole, o *openMessage) error {
 	}
 	whole := h.item.Attr == imap.FetchRFC822 ||
 		h.item.Attr == imap.FetchSection && h.item.Section.What == message.Whole && len(h.item.Section.Path) == 0
-	if whole {
+	switch {
+	case whole:
 		return f.extent(o, message.Extent{Length: o.content.Size()}, h.item)
+	case h.item.Attr == imap.FetchPreview:
+		return f.makePreview(o)
 	}
 	if o.root == nil {
 		root, err := message.DecodeParts(f.text[h.parts:h.until])
@@ -200,8 +208,11 @@ func (f *fetcher) fill(h *fetchHole, o *openMessage) error {
 
 // none is the answer for what is not there.
 func (f *fetcher) none(h *fetchHole) error {
-	if h.item.Attr == imap.FetchBinarySize {
+	switch h.item.Attr {
+	case imap.FetchBinarySize:
 		return f.s.out.writeString("0")
+	case imap.FetchPreview:
+		return f.s.out.writeString(`""`)
 	}
 	return f.s.out.writeString("NIL")
 }

@@ -13,6 +13,7 @@ type Digest struct {
 	Parts         []byte // the tree of MIME parts as offsets into the octets; only package message reads it
 	Headers       []byte // the header fields that clients list (message.CachedFields), as they stand, each with its CRLF
 	HeaderSize    int64  // octets up to and with the empty line
+	Preview       []byte // one line of UTF-8; empty: nothing to show; nil: not made when it was stored. RFC 8970 section 3
 
 	Keys
 	MessageID  string   // without <>, "" if none
@@ -51,7 +52,8 @@ const (
 	ColBodyStructure
 	ColParts   // Parts and HeaderSize
 	ColHeaders // Headers
-	ColDates   // Sent, SentDay and Thread
+	ColPreview
+	ColDates // Sent, SentDay and Thread
 	ColReferences
 	ColMessageID // the first of Texts; the others follow in their order
 	ColSubject

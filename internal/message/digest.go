@@ -31,7 +31,8 @@ func Digest(r io.ReaderAt, size int64) (*mail.Digest, error) {
 	out.BodyStructure = p.appendStructure(make([]byte, 0, p.structureSize()-len(out.Envelope)), 0)
 	out.Parts = p.appendParts(make([]byte, 0, 8+12*len(p.nodes)))
 	out.HeaderSize = root.head.Length
-	return out, nil
+	out.Preview, err = p.preview()
+	return out, err
 }
 
 // digester makes what a Digest says of the message's own header.

@@ -68,6 +68,10 @@ func checkMessage(t *testing.T, msg []byte) {
 			t.Fatalf("%q is not UTF-8", s)
 		}
 	}
+	if n := utf8.RuneCount(d.Preview); d.Preview == nil || n > MaxPreview || !utf8.Valid(d.Preview) ||
+		bytes.ContainsAny(d.Preview, "\x00\r\n") {
+		t.Fatalf("preview %q", d.Preview)
+	}
 	if bytes.IndexByte(d.Envelope, 0) >= 0 || bytes.IndexByte(d.BodyStructure, 0) >= 0 {
 		t.Fatal("NUL in a wire form")
 	}

@@ -20,14 +20,17 @@ type span struct{ start, end int }
 
 // node is a part while the message is parsed. Nodes refer to each other by index.
 type node struct {
-	head, body Extent
-	lines      int64 // '\n' in body
-	kind       kind
-	encoding   Encoding
-	html       bool
-	charset    string
-	first      int32 // child, 0 none
-	next       int32 // sibling, 0 none
+	head, body  Extent
+	lines       int64 // '\n' in body
+	kind        kind
+	encoding    Encoding
+	html        bool // text/html
+	plain       bool // text/plain
+	attached    bool // its disposition is attachment. RFC 2183 section 2.2
+	alternative bool // multipart/alternative
+	charset     string
+	first       int32 // child, 0 none
+	next        int32 // sibling, 0 none
 
 	// Wire forms: of a part that has no parts, type to encoding; of a multipart, the subtype; the parameters; the
 	// extension data behind them; of a message, its envelope.
@@ -267,6 +270,8 @@ func parse(r io.ReaderAt, size int64, d *digester) (*parser, error) {
 func (p *parser) describe(n int32, digest bool, depth int) (boundary []byte, isDigest bool) {
 	nd := &p.nodes[n]
 	nd.encoding = encodingOf(p.head.encoding)
+	disposition, _ := token(skipCFWS(p.head.disposition))
+	nd.attached = equalFold("attachment", disposition)
 	c, ok := parseContentType(p.head.contentType, p.params[:0])
 	switch {
 	case ok:
@@ -280,7 +285,7 @@ func (p *parser) describe(n int32, digest bool, depth int) (boundary []byte, isD
 	switch {
 	case equalFold("text", c.main):
 		nd.kind = text
-		nd.html = equalFold("html", c.sub)
+		nd.html, nd.plain = equalFold("html", c.sub), equalFold("plain", c.sub)
 		nd.charset = string(c.param("charset"))
 		nd.charset = nd.charset[:min(len(nd.charset), maxCharset)]
 	case equalFold("multipart", c.main) && !deep:
@@ -288,6 +293,7 @@ func (p *parser) describe(n int32, digest bool, depth int) (boundary []byte, isD
 		b := bytes.TrimRight(c.param("boundary"), " \t")
 		boundary = append(boundary, b[:min(len(b), maxBoundary)]...)
 		isDigest = equalFold("digest", c.sub)
+		nd.alternative = equalFold("alternative", c.sub)
 	case equalFold("message", c.main) && isMessage(c.sub) && !deep:
 		nd.kind = embedded
 	case equalFold("multipart", c.main), equalFold("message", c.main) && isMessage(c.sub):

@@ -81,6 +81,20 @@ func (d *Decoder) Next(c byte) bool {
 	return ok && got == c
 }
 
+// NextText tells whether text, given in capitals, comes next in any case, without reading it.
+func (d *Decoder) NextText(text string) bool {
+	for i := range len(text) {
+		c, ok := d.peek(i)
+		if 'a' <= c && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		if !ok || c != text[i] {
+			return false
+		}
+	}
+	return true
+}
+
 // MustSpecial must read the character c.
 func (d *Decoder) MustSpecial(c byte) bool {
 	return d.Special(c) || d.expected(`"`+string(rune(c))+`"`)

@@ -38,6 +38,7 @@ func (a *account) addContent(octets []byte, d *mail.Digest) mail.ContentID {
 	c := &content{octets: octets, digest: *d}
 	c.digest.Envelope, c.digest.BodyStructure = bytes.Clone(d.Envelope), bytes.Clone(d.BodyStructure)
 	c.digest.Parts, c.digest.Headers = bytes.Clone(d.Parts), bytes.Clone(d.Headers)
+	c.digest.Preview = bytes.Clone(d.Preview)
 	c.digest.References = slices.Clone(d.References)
 	c.digest.Thread = 0
 	ids := ids(d)
@@ -119,6 +120,9 @@ func columns(d *mail.Digest, want mail.Columns) mail.Digest {
 	}
 	if want&mail.ColHeaders != 0 {
 		out.Headers = d.Headers
+	}
+	if want&mail.ColPreview != 0 {
+		out.Preview = d.Preview
 	}
 	if want&mail.ColKeys != 0 {
 		out.Sent, out.SentDay, out.Thread = d.Sent, d.SentDay, d.Thread

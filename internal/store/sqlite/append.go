@@ -145,7 +145,8 @@ func (t *tx) addContent(u *upload, d *mail.Digest) error {
 		return err
 	}
 	s.BindInt64(2, d.HeaderSize)
-	if err := s.blob(3, d.Parts).blob(4, d.BodyStructure).blob(5, d.Headers).run(); err != nil || u.seg != nil {
+	t.buf = appendPreview(t.buf[:0], d.Preview)
+	if err := s.blob(3, d.Parts).blob(4, d.BodyStructure).blob(5, d.Headers).blob(6, t.buf).run(); err != nil || u.seg != nil {
 		return err
 	}
 	if s, err = t.c.put(kindBody, id); err != nil {

@@ -7,12 +7,12 @@ import (
 )
 
 // The queries of Digests by what is wanted: a run of ids in one go. Each has the columns id, header_size, envelope,
-// keys, parts, body, headers, with NULL for what its tables lack.
+// keys, parts, body, headers, preview, with NULL for what its tables lack.
 const (
-	digestRun    = "SELECT id, 0, x, y, NULL, NULL, NULL FROM item WHERE id BETWEEN ? AND ?"
-	structureRun = "SELECT id, n, NULL, NULL, x, y, z FROM item WHERE id BETWEEN ? AND ?"
+	digestRun    = "SELECT id, 0, x, y, NULL, NULL, NULL, NULL FROM item WHERE id BETWEEN ? AND ?"
+	structureRun = "SELECT id, n, NULL, NULL, x, y, z, w FROM item WHERE id BETWEEN ? AND ?"
 	// kindStructure is the kind after kindDigest
-	bothRun = `SELECT d.id, s.n, d.x, d.y, s.x, s.y, s.z
+	bothRun = `SELECT d.id, s.n, d.x, d.y, s.x, s.y, s.z, s.w
 		FROM item d CROSS JOIN item s ON s.id = d.id + (1 << 56) WHERE d.id BETWEEN ? AND ?`
 )
 
@@ -50,7 +50,8 @@ type digestReader struct {
 }
 
 func (r *digestReader) query() (query string, kind int64) {
-	const digest, structure = mail.ColEnvelope | mail.ColKeys, mail.ColBodyStructure | mail.ColParts | mail.ColHeaders
+	const digest, structure = mail.ColEnvelope | mail.ColKeys, mail.ColBodyStructure | mail.ColParts |
+		mail.ColHeaders | mail.ColPreview
 	switch {
 	case r.want&structure == 0:
 		return digestRun, kindDigest
@@ -109,6 +110,9 @@ func (r *digestReader) fill(s stmt, id mail.ContentID) error {
 	}
 	if r.want&mail.ColHeaders != 0 {
 		d.Headers = s.bytes(6)
+	}
+	if r.want&mail.ColPreview != 0 {
+		d.Preview = readPreview(s.bytes(7))
 	}
 	return nil
 }

@@ -124,6 +124,7 @@ func TestDamage(t *testing.T) {
 		"fixed":     {"UPDATE item SET x = zeroblob(200) WHERE id >> 56 = 2", "damaged fixed page"},
 		"keys":      {"UPDATE item SET y = x'63' WHERE id >> 56 = 4", "damaged keys"},
 		"envelope":  {"UPDATE item SET x = x'28' WHERE id >> 56 = 4", "another envelope"},
+		"preview":   {"UPDATE item SET w = x'0178' WHERE id >> 56 = 5", "another preview"},
 		"structure": {"DELETE FROM item WHERE id >> 56 = 5", "digest is missing"},
 		"body":      {"UPDATE item SET x = zeroblob(length(x)) WHERE id >> 56 = 7", "checksum"},
 		"no body":   {"DELETE FROM item WHERE id >> 56 = 7", "body is missing"},

@@ -100,6 +100,25 @@ func (r *keyReader) text() []byte {
 	return t
 }
 
+// previewFormat is the first octet of a stored preview; behind it is the text. Of another format, or none: it was not made.
+const previewFormat = 1
+
+// appendPreview appends a preview as it is stored, nothing if it was not made.
+func appendPreview(b, preview []byte) []byte {
+	if preview == nil {
+		return b
+	}
+	return append(append(b, previewFormat), preview...)
+}
+
+// readPreview is the preview in a stored one, nil if it was not made.
+func readPreview(b []byte) []byte {
+	if len(b) == 0 || b[0] != previewFormat {
+		return nil
+	}
+	return b[1:]
+}
+
 // arena makes strings of octets, many to an allocation.
 type arena struct{ b []byte }
 

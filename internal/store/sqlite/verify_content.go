@@ -17,7 +17,8 @@ import (
 // verifyContents checks some contents against their octets. One that was purged meanwhile is no problem.
 func (a *account) verifyContents(ctx context.Context, ids []mail.ContentID, report func(mail.Problem)) error {
 	stored := make(map[mail.ContentID]*mail.Digest, len(ids))
-	all := mail.ColEnvelope | mail.ColBodyStructure | mail.ColParts | mail.ColHeaders | mail.ColKeys
+	all := mail.ColEnvelope | mail.ColBodyStructure | mail.ColParts | mail.ColHeaders | mail.ColKeys |
+		mail.ColPreview
 	err := a.Digests(ctx, ids, all, func(i int, d *mail.Digest) error {
 		stored[ids[i]] = cloneDigest(d)
 		return nil
@@ -49,6 +50,7 @@ func cloneDigest(d *mail.Digest) *mail.Digest {
 	c := *d
 	c.Envelope, c.BodyStructure = bytes.Clone(d.Envelope), bytes.Clone(d.BodyStructure)
 	c.Parts, c.Headers = bytes.Clone(d.Parts), bytes.Clone(d.Headers)
+	c.Preview = bytes.Clone(d.Preview)
 	c.References = slices.Clone(d.References)
 	return &c
 }
@@ -129,6 +131,8 @@ func verifyDigest(c mail.Content, size int64, stored *mail.Digest) (why string, 
 		why = "headers"
 	case d.Keys != stored.Keys || d.MessageID != stored.MessageID || !slices.Equal(d.References, stored.References):
 		why = "keys"
+	case stored.Preview != nil && !bytes.Equal(d.Preview, stored.Preview):
+		why = "preview"
 	default:
 		return "", nil
 	}

@@ -13,6 +13,7 @@ func cloneDigest(d *mail.Digest) mail.Digest {
 	out := *d
 	out.Envelope, out.BodyStructure = bytes.Clone(d.Envelope), bytes.Clone(d.BodyStructure)
 	out.Parts, out.Headers = bytes.Clone(d.Parts), bytes.Clone(d.Headers)
+	out.Preview = bytes.Clone(d.Preview)
 	out.References = slices.Clone(d.References)
 	return out
 }
@@ -35,6 +36,10 @@ func diffDigest(got, want *mail.Digest, columns mail.Columns) string {
 	}
 	if columns&mail.ColParts != 0 && got.HeaderSize != want.HeaderSize {
 		return fmt.Sprintf("header size %d, want %d", got.HeaderSize, want.HeaderSize)
+	}
+	if columns&mail.ColPreview != 0 &&
+		(!bytes.Equal(got.Preview, want.Preview) || (got.Preview == nil) != (want.Preview == nil)) {
+		return fmt.Sprintf("preview %q, want %q", got.Preview, want.Preview)
 	}
 	if columns&mail.ColKeys == 0 {
 		return ""

@@ -296,6 +296,22 @@ var readCases = []testCase{
 			claim(e.acc, 1, 4)
 		}},
 	{"Digests yields the wanted columns in the order of ids and passes over what is gone", digestCase},
+	{"Digests tells an empty preview from none", func(e *env) {
+		for i, want := range [][]byte{nil, {}, []byte("one")} {
+			up := e.upload([]byte([]string{"", "\r\n", "\r\none"}[i]))
+			up.Digest.Preview = want
+			id := e.append(1, up).Contents[0]
+			for _, columns := range []mail.Columns{mail.ColPreview, mail.ColPreview | mail.ColEnvelope, mail.ColEnvelope} {
+				e.ok(e.acc.Digests(e.ctx, []mail.ContentID{id}, columns, func(_ int, d *mail.Digest) error {
+					got, asked := d.Preview, columns&mail.ColPreview != 0
+					if asked && (string(got) != string(want) || (got == nil) != (want == nil)) || !asked && got != nil {
+						e.Errorf("columns %b: got %#v, want %#v", columns, got, want)
+					}
+					return nil
+				}))
+			}
+		}
+	}},
 	{"Digests ends with the error of yield", func(e *env) {
 		e.add(1, 3)
 		stop, n := errors.New("enough"), 0

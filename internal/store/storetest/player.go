@@ -355,7 +355,8 @@ func diffContents(got, want *player, from mail.ContentID) error {
 	return nil
 }
 
-const allColumns = mail.ColEnvelope | mail.ColBodyStructure | mail.ColParts | mail.ColHeaders | mail.ColKeys
+const allColumns = mail.ColEnvelope | mail.ColBodyStructure | mail.ColParts | mail.ColHeaders | mail.ColKeys |
+	mail.ColPreview
 
 func (p *player) digests(ids []mail.ContentID) (map[mail.ContentID]*mail.Digest, error) {
 	out := make(map[mail.ContentID]*mail.Digest)
