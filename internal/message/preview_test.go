@@ -93,8 +93,6 @@ type failingReader struct {
 	ended bool
 }
 
-var errFailing = errors.New("failing")
-
 func (r *failingReader) ReadAt(b []byte, off int64) (int, error) {
 	if r.ended {
 		return 0, errFailing

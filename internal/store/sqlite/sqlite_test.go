@@ -110,7 +110,7 @@ func TestWalk(t *testing.T) {
 		t.Fatal(snap, err)
 	}
 	n := 0
-	err = a.Digests(ctx, []mail.ContentID{1, 2}, 255, func(i int, d *mail.Digest) error {
+	err = a.Digests(ctx, []mail.ContentID{1, 2}, ^mail.Columns(0), func(i int, d *mail.Digest) error {
 		n++
 		if d.Subject != "subject" || string(d.Envelope) != "(env)" || d.HeaderSize != 3 || d.Thread != 1 {
 			t.Errorf("%+v", d)
