@@ -46,6 +46,8 @@ type Mailbox struct {
 	Keywords    []Flag // see FlagSet; a place is "" when its keyword was given up and may be taken again
 	Uses        []SpecialUse
 	Subscribed  bool
+	ACL         ACL
+	Personal    Personal
 }
 
 // CleanName is the canonical form of a mailbox name: INBOX in capitals, also as the first level. The error has kind

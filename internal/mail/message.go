@@ -138,6 +138,8 @@ type FlagChange struct {
 	UIDs  UIDSet
 	Op    FlagOp
 	Flags []Flag
+	// Mask: only these flags may change, as bits of the mailbox; 0 for all.
+	Mask FlagSet
 	// Conditional: only messages whose ModSeq is at most UnchangedSince. RFC 7162 section 3.1.3.
 	Conditional    bool
 	UnchangedSince ModSeq

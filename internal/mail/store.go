@@ -32,6 +32,11 @@ type Account interface {
 	Mailboxes
 	Messages
 
+	// As is the same account as the owner of another one sees it: with own flags, see Personal. Flags of messages, what
+	// they say to conditions and ModSeqs, and Unseen of Mailbox (not of Mailboxes) are the viewer's; \Recent is nobody's.
+	// Mailboxes that the viewer creates on the first level get INBOX's ACL. Rights are the caller's to check.
+	As(viewer AccountID) Account
+
 	// Usage is the quota and its use. RFC 9208.
 	Usage(ctx context.Context) (Usage, error)
 	// SetQuota sets the limits; being over them already is no error. Kind Invalid: a negative one.
@@ -65,6 +70,12 @@ type Mailboxes interface {
 	// Renaming INBOX moves its messages to a new mailbox and leaves INBOX empty, with those below it where they are.
 	// RFC 9051 section 6.3.6. Kinds NotFound, Exists (also of one below), Invalid, Limit, OverQuota.
 	RenameMailbox(ctx context.Context, from, to string) error
+	// SetACL changes one entry of a mailbox's ACL. A new mailbox gets the ACL of the one above it. RFC 4314 sections 3.1
+	// and 4. Kinds NotFound, Limit.
+	SetACL(ctx context.Context, id MailboxID, c ACLChange) error
+	// SetPersonal says which flags of the mailbox are personal. Flags that users have already stay and come back with the
+	// setting. Kinds NotFound, Invalid.
+	SetPersonal(ctx context.Context, id MailboxID, p Personal) error
 	// Subscribe sets or takes away a subscription of a name, which need not exist. RFC 9051 section 6.3.7.
 	Subscribe(ctx context.Context, name string, on bool) error
 }

@@ -41,7 +41,7 @@ func newAccount(o mail.Options) (*account, error) {
 		}
 		b := a.names[name]
 		if b == nil {
-			b = a.create(name)
+			b = a.create(name, nil)
 		}
 		if n.Use != "" {
 			uses, err := cleanUses([]mail.SpecialUse{n.Use})

@@ -15,6 +15,7 @@ type box struct {
 	gone         []gone
 	horizon      mail.ModSeq // of the latest expunge that was forgotten
 	recent       mail.UID    // the first message that no session was told of
+	viewed       map[mail.AccountID]map[mail.UID]own
 }
 
 // gone is an expunged message, remembered until a purge.
@@ -134,14 +135,15 @@ func (b *box) remove(uids mail.UIDSet, modSeq mail.ModSeq) {
 	b.HighestMod = modSeq
 }
 
-// setFlags gives each message of flags its new flags.
-func (b *box) setFlags(flags map[mail.UID]mail.FlagSet, modSeq mail.ModSeq) {
+// setFlags gives each message of flags its new flags, but for those of mask.
+func (b *box) setFlags(flags map[mail.UID]mail.FlagSet, mask mail.FlagSet, modSeq mail.ModSeq) {
 	b.pages = slices.Clone(b.pages)
 	for n, p := range b.pages {
 		var own *mail.Page
 		for i, u := range p.UIDs {
 			f, ok := flags[u]
-			if !ok {
+			f = f&^mask | p.Flags[i]&mask
+			if !ok || f == p.Flags[i] {
 				continue
 			}
 			if own == nil {

@@ -100,6 +100,11 @@ func (b *box) giveUp(table, want []mail.Flag) {
 			used |= f
 		}
 	}
+	for _, who := range b.viewed {
+		for _, o := range who {
+			used |= o.flags
+		}
+	}
 	for _, k := range want {
 		used |= k.Bit(table)
 	}
@@ -129,13 +134,14 @@ func (h *handle) SetFlags(ctx context.Context, mailbox mail.MailboxID, c mail.Fl
 	if err != nil {
 		return mail.FlagsChanged{}, err
 	}
-	return a.setFlags(b, c, &list)
+	return h.setFlags(a, b, c, &list)
 }
 
-func (a *account) setFlags(b *box, c mail.FlagChange, list *flagList) (mail.FlagsChanged, error) {
+func (h *handle) setFlags(a *account, b *box, c mail.FlagChange, list *flagList) (mail.FlagsChanged, error) {
 	var done mail.FlagsChanged
 	var rows []row
 	for _, r := range b.rows(c.UIDs) {
+		r = h.see(b, r)
 		if c.Conditional && r.modSeq > c.UnchangedSince {
 			done.Failed.Add(r.uid)
 		} else {
@@ -151,7 +157,7 @@ func (a *account) setFlags(b *box, c mail.FlagChange, list *flagList) (mail.Flag
 	}
 	set, changes := list.set(table), make(map[mail.UID]mail.FlagSet)
 	for _, r := range rows {
-		if f := applied(c.Op, r.flags, set); f != r.flags {
+		if f := applied(&c, r.flags, set); f != r.flags {
 			changes[r.uid] = f
 			done.Changed.Add(r.uid)
 		}
@@ -160,19 +166,26 @@ func (a *account) setFlags(b *box, c mail.FlagChange, list *flagList) (mail.Flag
 		a.modSeq++
 		done.ModSeq = a.modSeq
 		b.Keywords = table
-		b.setFlags(changes, a.modSeq)
+		for u, f := range changes {
+			h.keep(b, u, f, a.modSeq)
+		}
+		b.setFlags(changes, h.mask(b), a.modSeq)
 	}
 	return done, nil
 }
 
-func applied(op mail.FlagOp, old, set mail.FlagSet) mail.FlagSet {
-	switch op {
+func applied(c *mail.FlagChange, old, set mail.FlagSet) mail.FlagSet {
+	mask := c.Mask
+	if mask == 0 {
+		mask = ^mask
+	}
+	switch c.Op {
 	case mail.AddFlags:
-		return old | set
+		return old | set&mask
 	case mail.RemoveFlags:
-		return old &^ set
+		return old &^ (set & mask)
 	default:
-		return set
+		return old&^mask | set&mask
 	}
 }
 

@@ -50,7 +50,7 @@ func (h *handle) Mailbox(ctx context.Context, name string) (mail.Mailbox, error)
 	if err != nil {
 		return mail.Mailbox{}, err
 	}
-	return a.mailbox(b), nil
+	return h.snapshot(a, b).Mailbox, nil
 }
 
 // find is the mailbox of that name. Kinds Invalid, NotFound.
@@ -86,7 +86,11 @@ func (h *handle) CreateMailbox(ctx context.Context, name string, uses []mail.Spe
 		return mail.Mailbox{}, err
 	}
 	a.modSeq++
-	b := a.create(name)
+	var top *box
+	if h.who != "" {
+		top = a.names[mail.Inbox]
+	}
+	b := a.create(name, top)
 	a.giveUses(b, uses)
 	return a.mailbox(b), nil
 }
@@ -128,10 +132,11 @@ func (a *account) missing(name string) []string {
 	return out
 }
 
-// create makes the mailbox, which is not there, and those above it.
-func (a *account) create(name string) *box {
+// create makes the mailbox, which is not there, and those above it. What is shared of the nearest mailbox above is
+// shared of it; top counts as above those of the first level, unless it is nil.
+func (a *account) create(name string, top *box) *box {
 	for _, above := range a.missing(name) {
-		a.create(above)
+		a.create(above, top)
 	}
 	a.lastMailbox++
 	a.lastValidity = max(a.lastValidity+1, mail.UIDValidity(time.Now().Unix()))
@@ -140,6 +145,12 @@ func (a *account) create(name string) *box {
 			ID: a.lastMailbox, Name: name, UIDValidity: a.lastValidity, UIDNext: 1, HighestMod: a.modSeq,
 		},
 		recent: 1,
+	}
+	if i := strings.LastIndexByte(name, mail.Separator); i >= 0 {
+		top = a.names[name[:i]]
+	}
+	if top != nil {
+		b.ACL, b.Personal = top.ACL, top.Personal
 	}
 	a.boxes[b.ID], a.names[name] = b, b
 	return b
@@ -255,22 +266,26 @@ func (a *account) rename(tree map[*box]string, to string) {
 		a.subscribed[name] = true
 	}
 	for _, above := range a.missing(to) {
-		a.create(above)
+		a.create(above, nil)
 	}
 }
 
 // renameInbox moves the messages of INBOX to a new mailbox. RFC 9051 section 6.3.6.
 func (a *account) renameInbox(inbox *box, to string) error {
-	b := a.create(to)
+	b := a.create(to, nil)
 	rows := inbox.rows(inbox.uids())
 	if len(rows) == 0 {
 		return nil
 	}
-	t, err := transferOf("rename mailbox", inbox, b, rows)
+	seen := make([]mail.FlagSet, len(rows))
+	for i := range rows {
+		seen[i] = rows[i].flags
+	}
+	t, err := transferOf("rename mailbox", inbox, b, rows, seen)
 	if err != nil {
 		return err
 	}
-	a.transfer(t, true)
+	(&handle{}).transfer(a, t, true)
 	return nil
 }
 

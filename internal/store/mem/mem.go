@@ -108,6 +108,7 @@ func (d *Disk) account(id mail.AccountID) (*account, error) {
 type handle struct {
 	store *store
 	id    mail.AccountID
+	who   mail.AccountID // the viewer, see As; "" for the owner
 }
 
 // ID implements mail.Account.

@@ -19,7 +19,7 @@ func (h *handle) Snapshot(ctx context.Context, mailbox mail.MailboxID) (*mail.Sn
 	if err != nil {
 		return nil, err
 	}
-	return mail.NewSnapshot(a.mailbox(b), b.pages), nil
+	return h.snapshot(a, b), nil
 }
 
 // Vanished implements mail.Messages.
@@ -52,6 +52,9 @@ func (h *handle) ClaimRecent(ctx context.Context, mailbox mail.MailboxID) (mail.
 	b, err := a.box("claim recent", mailbox)
 	if err != nil {
 		return 0, err
+	}
+	if h.who != "" {
+		return 0, nil
 	}
 	first := b.recent
 	b.recent = b.UIDNext
@@ -100,11 +103,14 @@ func (h *handle) Append(ctx context.Context, mailbox mail.MailboxID, msgs []mail
 	now := time.Now()
 	for i, m := range msgs {
 		rows[i] = a.newRow(m, now)
-		rows[i].flags = lists[i].set(table)
+		rows[i].flags = lists[i].set(table) &^ h.mask(b)
 		done.Contents = append(done.Contents, rows[i].content)
 		done.UIDs = append(done.UIDs, b.UIDNext+mail.UID(i))
 	}
 	b.add(rows, a.modSeq)
+	for i, u := range done.UIDs {
+		h.keep(b, u, lists[i].set(table), a.modSeq)
+	}
 	done.ModSeq = a.modSeq
 	return done, nil
 }
@@ -154,15 +160,16 @@ func (b *box) numbers(op string, n int) error {
 // transfer is a copy that nothing stands against any more.
 type transfer struct {
 	from, to *box
-	rows     []row // with the flags as bits of the target's table
+	rows     []row          // with the flags as bits of the target's table
+	seen     []mail.FlagSet // what the user sees of each, too
 	table    []mail.Flag
 }
 
-// transferOf prepares rows of from for to. Kind Limit.
-func transferOf(op string, from, to *box, rows []row) (*transfer, error) {
+// transferOf prepares rows of from, of which the user sees these flags, for to. Kind Limit.
+func transferOf(op string, from, to *box, rows []row, seen []mail.FlagSet) (*transfer, error) {
 	used := mail.FlagSet(0)
-	for _, r := range rows {
-		used |= r.flags
+	for i, r := range rows {
+		used |= r.flags | seen[i]
 	}
 	var list flagList
 	_ = list.add(op, used.Flags(from.Keywords)) // they are in a table already
@@ -174,29 +181,42 @@ func transferOf(op string, from, to *box, rows []row) (*transfer, error) {
 		return nil, err
 	}
 	t := &transfer{from: from, to: to, table: table}
-	for _, r := range rows {
-		var own flagList
-		_ = own.add(op, r.flags.Flags(from.Keywords))
-		r.flags = own.set(table)
+	for i, r := range rows {
+		r.flags = translate(r.flags, from.Keywords, table)
 		t.rows = append(t.rows, r)
+		t.seen = append(t.seen, translate(seen[i], from.Keywords, table))
 	}
 	return t, nil
 }
 
+// translate is flags of a mailbox with these keywords as bits of another one, which has them all.
+func translate(flags mail.FlagSet, from, to []mail.Flag) mail.FlagSet {
+	var l flagList
+	_ = l.add("copy", flags.Flags(from)) // they are in a table already
+	return l.set(to)
+}
+
 // transfer carries out a copy, or (move) one with the expunge of the originals, under the account's ModSeq.
-func (a *account) transfer(t *transfer, move bool) mail.Copied {
+func (h *handle) transfer(a *account, t *transfer, move bool) mail.Copied {
 	done := mail.Copied{UIDValidity: t.to.UIDValidity, ModSeq: a.modSeq}
 	now := time.Now().Unix()
 	for i := range t.rows {
 		r := &t.rows[i]
 		done.From.Add(r.uid)
 		r.saved = now
+		mask := h.mask(t.to)
+		r.flags = r.flags&mask | t.seen[i]&^mask
 		a.contents[r.content].refs++
 		a.usage.Messages++
 		a.usage.Storage += r.size
 	}
 	t.to.Keywords = t.table
 	done.To = t.to.add(t.rows, a.modSeq)
+	i := 0
+	for u := range done.To.All() {
+		h.keep(t.to, u, t.seen[i], a.modSeq)
+		i++
+	}
 	if move {
 		t.from.remove(done.From, a.modSeq)
 		for _, r := range t.rows {
@@ -246,18 +266,20 @@ func (h *handle) copy(
 		return mail.Copied{UIDValidity: target.UIDValidity}, nil
 	}
 	octets := int64(0)
-	for _, r := range rows {
+	seen := make([]mail.FlagSet, len(rows))
+	for i, r := range rows {
 		octets += r.size
+		seen[i] = h.see(source, r).flags
 	}
 	if !move {
 		if err := a.room(op, int64(len(rows)), octets); err != nil {
 			return mail.Copied{}, err
 		}
 	}
-	t, err := transferOf(op, source, target, rows)
+	t, err := transferOf(op, source, target, rows, seen)
 	if err != nil {
 		return mail.Copied{}, err
 	}
 	a.modSeq++
-	return a.transfer(t, move), nil
+	return h.transfer(a, t, move), nil
 }

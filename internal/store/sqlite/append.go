@@ -11,6 +11,12 @@ import (
 
 // Append implements mail.Messages.
 func (a *account) Append(ctx context.Context, mailbox mail.MailboxID, msgs []mail.NewMessage) (mail.Appended, error) {
+	return a.append(ctx, mailbox, msgs, "")
+}
+
+// append is Append of a viewer, "" for the owner.
+func (a *account) append(ctx context.Context, mailbox mail.MailboxID, msgs []mail.NewMessage,
+	who mail.AccountID) (mail.Appended, error) {
 	if err := ctx.Err(); err != nil {
 		return mail.Appended{}, err
 	}
@@ -30,7 +36,7 @@ func (a *account) Append(ctx context.Context, mailbox mail.MailboxID, msgs []mai
 	}
 	var out mail.Appended
 	err = a.update(ctx, "append", string(a.id), func(t *tx) (err error) {
-		out, err = t.appendAll(mailbox, msgs, ups)
+		out, err = t.appendAll(mailbox, msgs, ups, who)
 		return err
 	})
 	if err != nil {
@@ -60,7 +66,8 @@ func (a *account) uploads(msgs []mail.NewMessage) ([]*upload, error) {
 }
 
 // appendAll puts the messages into the mailbox.
-func (t *tx) appendAll(mailbox mail.MailboxID, msgs []mail.NewMessage, ups []*upload) (mail.Appended, error) {
+func (t *tx) appendAll(mailbox mail.MailboxID, msgs []mail.NewMessage, ups []*upload,
+	who mail.AccountID) (mail.Appended, error) {
 	b, err := t.box(mailbox)
 	if err != nil {
 		return mail.Appended{}, err
@@ -88,7 +95,7 @@ func (t *tx) appendAll(mailbox mail.MailboxID, msgs []mail.NewMessage, ups []*up
 	if err := t.flagAll(&b, entries, msgs, flags); err != nil {
 		return out, err
 	}
-	if err := t.add(&b, entries, mod); err != nil {
+	if err := t.addFor(&b, entries, mod, who); err != nil {
 		return out, err
 	}
 	for i := range msgs {
@@ -109,10 +116,23 @@ func (t *tx) flagAll(b *box, entries []entry, msgs []mail.NewMessage, flags []ma
 	}
 	for i := range entries {
 		for _, f := range msgs[i].Flags {
-			entries[i].flags |= f.Bit(b.Keywords)
+			entries[i].own |= f.Bit(b.Keywords)
 		}
 	}
 	return nil
+}
+
+// addFor adds entries, whose own flags are all that they have, for a viewer or ("") the owner.
+func (t *tx) addFor(b *box, entries []entry, mod mail.ModSeq, who mail.AccountID) error {
+	mask := mail.FlagSet(0)
+	if who != "" {
+		mask = b.Personal.Mask()
+	}
+	split(entries, mask)
+	if err := t.add(b, entries, mod); err != nil || who == "" {
+		return err
+	}
+	return t.keepOwn(b, who, entries, mod)
 }
 
 // addContent adds the next content, with one reference.

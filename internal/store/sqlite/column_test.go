@@ -164,8 +164,8 @@ func TestCompareNames(t *testing.T) {
 	ordered := []string{"A", "A/B", "A/B/C", "A/C", "A B", "A-B", "AB", "a", "a/b", "ä"}
 	for i, x := range ordered {
 		for j, y := range ordered {
-			if got := compareNames(x, y); got < 0 != (i < j) || got > 0 != (i > j) {
-				t.Errorf("compareNames(%q, %q) = %d", x, y, got)
+			if got := mail.CompareNames(x, y); got < 0 != (i < j) || got > 0 != (i > j) {
+				t.Errorf("mail.CompareNames(%q, %q) = %d", x, y, got)
 			}
 		}
 	}

@@ -24,6 +24,7 @@ type transfer struct {
 	uids mail.UIDSet
 	mod  mail.ModSeq // of the change
 	move bool
+	who  mail.AccountID // the viewer, "" for the owner
 }
 
 func (a *account) transfer(ctx context.Context, op string, from, to mail.MailboxID, x transfer) (mail.Copied, error) {
@@ -57,7 +58,7 @@ func (a *account) transfer(ctx context.Context, op string, from, to mail.Mailbox
 // transfer copies or moves messages between mailboxes, which may be the same, and stores both.
 func (t *tx) transfer(src, dst *box, x transfer) (mail.Copied, error) {
 	out := mail.Copied{UIDValidity: dst.UIDValidity}
-	entries, err := t.collect(src, x.uids)
+	entries, err := t.collect(src, &x)
 	if err != nil || len(entries) == 0 {
 		return out, err
 	}
@@ -83,7 +84,7 @@ func (t *tx) transfer(src, dst *box, x transfer) (mail.Copied, error) {
 	if err := t.refer(entries); err != nil {
 		return out, err
 	}
-	if err := t.add(dst, entries, x.mod); err != nil {
+	if err := t.addFor(dst, entries, x.mod, x.who); err != nil {
 		return out, err
 	}
 	out.To.AddRange(entries[0].uid, entries[len(entries)-1].uid)
@@ -97,23 +98,28 @@ func (t *tx) transfer(src, dst *box, x transfer) (mail.Copied, error) {
 }
 
 // collect is the messages of uids as entries, with src's keyword bits.
-func (t *tx) collect(src *box, uids mail.UIDSet) ([]entry, error) {
+func (t *tx) collect(src *box, x *transfer) ([]entry, error) {
 	var entries []entry
-	err := t.pages(src.ID, uids, func() error {
+	var l lens
+	err := t.pages(src.ID, x.uids, func() error {
+		if err := t.look(src, x.who, &l); err != nil {
+			return err
+		}
 		key := pageKey(src.ID, t.marks.no)
 		if err := t.c.loadFixed(key, &t.fixed); err != nil {
 			return err
 		}
 		for i, u := range t.marks.uids {
-			if !uids.Contains(u) {
+			if !x.uids.Contains(u) {
 				continue
 			}
 			row, ok := t.fixed.row(u)
 			if !ok {
 				return corrupt(pageItem(key), "a message without a content")
 			}
+			own, _ := l.see(u, t.marks.flags[i], 0)
 			entries = append(entries, entry{
-				uid: u, flags: t.marks.flags[i], content: t.fixed.contents[row], size: t.fixed.sizes[row],
+				uid: u, flags: t.marks.flags[i], own: own, content: t.fixed.contents[row], size: t.fixed.sizes[row],
 				internal: t.fixed.internal[row], saved: t.now,
 			})
 		}
@@ -142,7 +148,7 @@ func (t *tx) translate(entries []entry, src, dst *box) error {
 	const system = 1<<len(mail.SystemFlags) - 1
 	var all mail.FlagSet
 	for i := range entries {
-		all |= entries[i].flags
+		all |= entries[i].flags | entries[i].own
 	}
 	words := (all &^ system).Flags(src.Keywords)
 	if len(words) == 0 {
@@ -152,12 +158,13 @@ func (t *tx) translate(entries []entry, src, dst *box) error {
 		return err
 	}
 	for i := range entries {
-		e := &entries[i]
-		out := e.flags & system
-		for rest := e.flags &^ system; rest != 0; rest &= rest - 1 {
-			out |= words[bits.OnesCount64(uint64(all&^system)&uint64(rest&-rest-1))].Bit(dst.Keywords)
+		for _, f := range [...]*mail.FlagSet{&entries[i].flags, &entries[i].own} {
+			out := *f & system
+			for rest := *f &^ system; rest != 0; rest &= rest - 1 {
+				out |= words[bits.OnesCount64(uint64(all&^system)&uint64(rest&-rest-1))].Bit(dst.Keywords)
+			}
+			*f = out
 		}
-		e.flags = out
 	}
 	return nil
 }

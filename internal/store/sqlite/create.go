@@ -134,7 +134,7 @@ func (t *tx) seed(boxes []mail.NewMailbox) error {
 			return err
 		}
 		if have[name] == nil {
-			b, err := t.addMailbox(name, nil, 1)
+			b, err := t.addMailbox(name, nil, have.over(name), 1)
 			if err != nil {
 				return err
 			}

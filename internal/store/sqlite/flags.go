@@ -8,6 +8,10 @@ import (
 
 // SetFlags implements mail.Messages.
 func (a *account) SetFlags(ctx context.Context, mailbox mail.MailboxID, c mail.FlagChange) (mail.FlagsChanged, error) {
+	return a.setFlags(ctx, mailbox, setting{FlagChange: c})
+}
+
+func (a *account) setFlags(ctx context.Context, mailbox mail.MailboxID, c setting) (mail.FlagsChanged, error) {
 	if err := checkFlags("store flags", c.Flags); err != nil {
 		return mail.FlagsChanged{}, err
 	}
@@ -16,7 +20,7 @@ func (a *account) SetFlags(ctx context.Context, mailbox mail.MailboxID, c mail.F
 	}
 	var x setting
 	err := a.update(ctx, "store flags", string(a.id), func(t *tx) error {
-		x = setting{FlagChange: c}
+		x = c
 		var err error
 		if x.box, err = t.box(mailbox); err != nil {
 			return err
@@ -36,7 +40,9 @@ func (a *account) SetFlags(ctx context.Context, mailbox mail.MailboxID, c mail.F
 // setting is a change of flags under way.
 type setting struct {
 	mail.FlagChange
+	who   mail.AccountID // the viewer, "" for the owner
 	box   box
+	lens  lens
 	known bool         // bits is set; not before a message is there to get them, since keywords come into being with it
 	bits  mail.FlagSet // of Flags
 	out   mail.FlagsChanged
@@ -44,12 +50,16 @@ type setting struct {
 
 // setFlags changes the page in t.marks.
 func (t *tx) setFlags(x *setting) error {
-	m, changed := &t.marks, false
+	if err := t.look(&x.box, x.who, &x.lens); err != nil {
+		return err
+	}
+	m, changed, own := &t.marks, false, false
 	for i, u := range m.uids {
 		if !x.UIDs.Contains(u) {
 			continue
 		}
-		if x.Conditional && m.mods[i] > x.UnchangedSince {
+		old, mod := x.lens.see(u, m.flags[i], m.mods[i])
+		if x.Conditional && mod > x.UnchangedSince {
 			x.out.Failed.Add(u)
 			continue
 		}
@@ -60,7 +70,6 @@ func (t *tx) setFlags(x *setting) error {
 			}
 			x.known = true
 		}
-		old := m.flags[i]
 		flags := x.apply(old)
 		if flags == old {
 			continue
@@ -68,11 +77,19 @@ func (t *tx) setFlags(x *setting) error {
 		if x.out.ModSeq == 0 {
 			x.out.ModSeq = t.next()
 		}
-		x.box.count(old, -1)
-		x.box.count(flags, 1)
-		m.flags[i], m.mods[i] = flags, x.out.ModSeq
 		x.out.Changed.Add(u)
-		changed = true
+		own = x.lens.set(u, flags, x.out.ModSeq) || own
+		if flags = m.flags[i]&x.lens.mask | flags&^x.lens.mask; flags != m.flags[i] {
+			x.box.count(m.flags[i], -1)
+			x.box.count(flags, 1)
+			m.flags[i], m.mods[i] = flags, x.out.ModSeq
+			changed = true
+		}
+	}
+	if own {
+		if err := t.storeViewed(x.box.ID, x.who, &x.lens.own); err != nil {
+			return err
+		}
 	}
 	if !changed {
 		return nil
@@ -81,13 +98,17 @@ func (t *tx) setFlags(x *setting) error {
 }
 
 func (x *setting) apply(old mail.FlagSet) mail.FlagSet {
+	flags, mask := x.bits, x.Mask
 	switch x.Op {
 	case mail.AddFlags:
-		return old | x.bits
+		flags |= old
 	case mail.RemoveFlags:
-		return old &^ x.bits
+		flags = old &^ x.bits
 	}
-	return x.bits
+	if mask == 0 {
+		return flags
+	}
+	return old&^mask | flags&mask
 }
 
 // count adds n messages with these flags to the counters of flags.

@@ -97,14 +97,15 @@ func places(keywords []mail.Flag) int {
 	return n
 }
 
-// usedFlags is every bit that a message of the mailbox has. It leaves t.marks alone.
+// usedFlags is every bit that a message of the mailbox has, for anybody. It leaves t.marks alone.
 func (t *tx) usedFlags(mailbox mail.MailboxID) (mail.FlagSet, error) {
-	s, err := t.c.prep("SELECT id, x FROM item WHERE id BETWEEN ? AND ?")
+	s, err := t.c.prep(`SELECT id, x FROM item WHERE id BETWEEN ? AND ?
+		UNION ALL SELECT no, data FROM viewed WHERE mailbox = ?`)
 	if err != nil {
 		return 0, err
 	}
 	defer s.done()
-	s.bind(itemKey(kindPage, pageKey(mailbox, 0)), itemKey(kindPage, pageKey(mailbox, 1<<24-1)))
+	s.bind(itemKey(kindPage, pageKey(mailbox, 0)), itemKey(kindPage, pageKey(mailbox, 1<<24-1)), int64(mailbox))
 	var used mail.FlagSet
 	var m marks
 	for {

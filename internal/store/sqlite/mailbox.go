@@ -81,7 +81,7 @@ func (l *boxes) find(id mail.MailboxID) *mail.Mailbox {
 }
 
 const boxColumns = `id, name, uidvalidity, uidnext, highest, messages, unseen, deleted, size, keywords, uses,
-	forgotten, shrunk, gone`
+	forgotten, shrunk, gone, acl, personal`
 
 // scanBox reads a row of boxColumns.
 func scanBox(s stmt) box {
@@ -96,6 +96,7 @@ func scanBox(s stmt) box {
 	}
 	b.Keywords = splitWords[mail.Flag](s.ColumnText(9))
 	b.Uses = splitWords[mail.SpecialUse](s.ColumnText(10))
+	b.ACL, b.Personal = mail.ParseACL(s.ColumnText(14)), mail.Personal(s.ColumnInt64(15))
 	return b
 }
 
@@ -178,25 +179,30 @@ func (c *conn) loadSubscriptions() (map[string]bool, error) {
 // storeBox writes the mailbox, new or not.
 func (t *tx) storeBox(b *box) error {
 	s, err := t.c.prep("INSERT OR REPLACE INTO mailbox(" + boxColumns + `)
-		VALUES (?1, ?12, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?13, ?14, ?9, ?10, ?11)`)
+		VALUES (?1, ?13, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?14, ?15, ?9, ?10, ?11, ?16, ?12)`)
 	if err != nil {
 		return err
 	}
 	s.bind(int64(b.ID), int64(b.UIDValidity), int64(b.UIDNext), int64(b.HighestMod), int64(b.Messages), int64(b.Unseen),
-		int64(b.Deleted), b.Size, int64(b.forgotten), int64(b.shrunk), b.gone)
+		int64(b.Deleted), b.Size, int64(b.forgotten), int64(b.shrunk), b.gone,
+		int64(b.Personal))
 	t.wrote = true
 	t.boxes = append(t.boxes, *b)
-	return s.text(12, b.Name).text(13, joinWords(b.Keywords)).text(14, joinWords(b.Uses)).run()
+	s.text(13, b.Name).text(14, joinWords(b.Keywords)).text(15, joinWords(b.Uses)).text(16, b.ACL.String())
+	return s.run()
 }
 
-// addMailbox adds a mailbox of a clean name that is not taken.
-func (t *tx) addMailbox(name string, uses []mail.SpecialUse, mod mail.ModSeq) (box, error) {
+// addMailbox adds a mailbox of a clean name that is not taken, with the ACL of the one above it (nil: none).
+func (t *tx) addMailbox(name string, uses []mail.SpecialUse, above *box, mod mail.ModSeq) (box, error) {
 	t.st.mailbox++
 	t.st.usage.Mailboxes++
 	t.st.uidValidity = max(t.st.uidValidity+1, mail.UIDValidity(t.now))
 	b := box{Mailbox: mail.Mailbox{
 		ID: t.st.mailbox, Name: name, UIDValidity: t.st.uidValidity, UIDNext: 1, HighestMod: mod, Uses: uses,
 	}}
+	if above != nil {
+		b.ACL, b.Personal = above.ACL, above.Personal
+	}
 	return b, t.storeBox(&b)
 }
 
@@ -212,22 +218,6 @@ func (t *tx) subscribe(name string, on bool) error {
 		return err
 	}
 	return s.text(1, name).run()
-}
-
-// compareNames orders names with Separator before every other character.
-func compareNames(a, b string) int {
-	for i := range min(len(a), len(b)) {
-		switch x, y := a[i], b[i]; {
-		case x == y:
-		case x == mail.Separator:
-			return -1
-		case y == mail.Separator || x > y:
-			return 1
-		default:
-			return -1
-		}
-	}
-	return len(a) - len(b)
 }
 
 // boxes is the list of mailboxes as it is now.
@@ -301,7 +291,7 @@ func (c *conn) loadList(asOf moment) (*boxes, error) {
 	for name := range subscribed {
 		l.list = append(l.list, mail.Mailbox{Name: name, Subscribed: true})
 	}
-	slices.SortFunc(l.list, func(x, y mail.Mailbox) int { return compareNames(x.Name, y.Name) })
+	slices.SortFunc(l.list, func(x, y mail.Mailbox) int { return mail.CompareNames(x.Name, y.Name) })
 	return l, nil
 }
 
@@ -324,7 +314,7 @@ func (a *account) Mailbox(ctx context.Context, name string) (mail.Mailbox, error
 	if err != nil {
 		return mail.Mailbox{}, err
 	}
-	i, ok := slices.BinarySearchFunc(l.list, name, func(m mail.Mailbox, n string) int { return compareNames(m.Name, n) })
+	i, ok := slices.BinarySearchFunc(l.list, name, func(m mail.Mailbox, n string) int { return mail.CompareNames(m.Name, n) })
 	if !ok || l.list[i].ID == 0 {
 		return mail.Mailbox{}, refuse("look at mailbox", mail.NotFound, name)
 	}

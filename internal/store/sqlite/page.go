@@ -127,6 +127,7 @@ func (f *fixed) row(u mail.UID) (int, bool) { return slices.BinarySearch(f.uids,
 type entry struct {
 	uid      mail.UID
 	flags    mail.FlagSet
+	own      mail.FlagSet // of a viewer: all that it sees, then what it has for itself; see split
 	content  mail.ContentID
 	size     int64
 	internal int64 // seconds since 1970, as is saved

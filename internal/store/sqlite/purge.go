@@ -225,6 +225,8 @@ func (t *tx) purgePages(before int64) error {
 		`DELETE FROM item WHERE id >= 2 << 56 AND id < 3 << 56
 			AND id NOT IN (SELECT id + (1 << 56) FROM item WHERE id >= 1 << 56 AND id < 2 << 56)
 			AND id NOT IN (SELECT (mailbox << 24 | no) + (2 << 56) FROM expunged)`,
+		`DELETE FROM viewed WHERE (mailbox << 24 | no) + (1 << 56) NOT IN
+			(SELECT id FROM item WHERE id >= 1 << 56 AND id < 2 << 56)`,
 	} {
 		if err := t.c.run(q); err != nil {
 			return err

@@ -26,7 +26,7 @@ func (t *tx) renewal(mailbox mail.MailboxID) *renewal {
 	}
 	var r *renewal
 	if b, ok := t.base.box(mailbox); ok {
-		old := t.files.account.store.snaps.get(snapKey{t.files.account.id, t.files.birth, mailbox})
+		old := t.files.account.store.snaps.get(snapKey{account: t.files.account.id, birth: t.files.birth, mailbox: mailbox})
 		if old != nil && old.load == (loaded{b.HighestMod, b.shrunk}) {
 			r = &renewal{old: old, pages: old.snap.Pages}
 		}

@@ -70,7 +70,7 @@ func checkRenewal(t *testing.T, name string, a *account, box mail.MailboxID) {
 		t.Fatal(err)
 	}
 	err = a.view(context.Background(), "test", "", func(f *files, c *conn) error {
-		key := snapKey{a.id, f.birth, box}
+		key := snapKey{account: a.id, birth: f.birth, mailbox: box}
 		kept := a.store.snaps.get(key)
 		read, err := c.refresh(nil, key, nil)
 		switch {

@@ -14,12 +14,14 @@ const schema = `
 CREATE TABLE account(id INTEGER PRIMARY KEY, modseq, content, mailbox, thread, uidvalidity,
 	storage, storage_limit, messages, messages_limit, mailboxes, mailboxes_limit);
 CREATE TABLE mailbox(id INTEGER PRIMARY KEY, name, uidvalidity, uidnext, highest, messages, unseen, deleted,
-	size, keywords, uses, forgotten, shrunk, gone);
+	size, keywords, uses, forgotten, shrunk, gone, acl, personal);
 CREATE TABLE subscription(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE item(id INTEGER PRIMARY KEY, n, x, y, z, w);
 CREATE TABLE expunged(mailbox, modseq, no, time, data,
 	PRIMARY KEY(mailbox, modseq, no)) WITHOUT ROWID;
-PRAGMA user_version = 2;
+CREATE TABLE viewed(mailbox, viewer TEXT, no, highest, data,
+	PRIMARY KEY(mailbox, viewer, no)) WITHOUT ROWID;
+PRAGMA user_version = 3;
 `
 
 // migrations[i] brings a mail.db of version i+1 to version i+2, in one transaction with the rise of user_version. The
@@ -28,6 +30,8 @@ PRAGMA user_version = 2;
 var migrations = []string{
 	`ALTER TABLE account ADD COLUMN mailboxes; ALTER TABLE account ADD COLUMN mailboxes_limit;
 	UPDATE account SET mailboxes = (SELECT count(*) FROM mailbox WHERE gone = 0), mailboxes_limit = 0`,
+	`ALTER TABLE mailbox ADD COLUMN acl; ALTER TABLE mailbox ADD COLUMN personal;
+	CREATE TABLE viewed(mailbox, viewer TEXT, no, highest, data, PRIMARY KEY(mailbox, viewer, no)) WITHOUT ROWID`,
 }
 
 // version is the schema's number after all migrations.

@@ -25,6 +25,7 @@ type snapKey struct {
 	account mail.AccountID
 	birth   uint64
 	mailbox mail.MailboxID
+	viewer  mail.AccountID // "" for the owner
 }
 
 type cached struct {
@@ -32,6 +33,7 @@ type cached struct {
 	asOf mail.ModSeq // of the account
 	snap *mail.Snapshot
 	load loaded
+	over []overlaid // of a viewer's snapshot, in step with its pages
 	size int64
 }
 
@@ -98,7 +100,7 @@ func (a *account) Snapshot(ctx context.Context, mailbox mail.MailboxID) (*mail.S
 		return nil, err
 	}
 	defer f.release()
-	key := snapKey{a.id, f.birth, mailbox}
+	key := snapKey{account: a.id, birth: f.birth, mailbox: mailbox}
 	old := a.store.snaps.get(key)
 	f.mu.Lock()
 	l := f.boxes

@@ -46,13 +46,25 @@ func (t *tx) fits(op, item string, n int) error {
 	return nil
 }
 
+// over is the nearest mailbox above name, nil if there is none. Above those of the first level is what is kept under
+// the empty name: see create.
+func (have tree) over(name string) *box {
+	names := above(name)
+	for i := len(names) - 1; i >= 0; i-- {
+		if b := have[names[i]]; b != nil {
+			return b
+		}
+	}
+	return have[""]
+}
+
 // addAbove adds the mailboxes above name that are missing.
 func (t *tx) addAbove(have tree, name string, mod mail.ModSeq) error {
 	for _, n := range above(name) {
 		if have[n] != nil {
 			continue
 		}
-		b, err := t.addMailbox(n, nil, mod)
+		b, err := t.addMailbox(n, nil, have.over(n), mod)
 		if err != nil {
 			return err
 		}
@@ -72,6 +84,11 @@ func knownUse(u mail.SpecialUse) bool {
 
 // CreateMailbox implements mail.Mailboxes.
 func (a *account) CreateMailbox(ctx context.Context, name string, uses []mail.SpecialUse) (mail.Mailbox, error) {
+	return a.create(ctx, name, uses, false)
+}
+
+// create creates a mailbox, for another viewer (guest) below INBOX if it is one of the first level.
+func (a *account) create(ctx context.Context, name string, uses []mail.SpecialUse, guest bool) (mail.Mailbox, error) {
 	name, err := mail.CleanName(name)
 	if err != nil {
 		return mail.Mailbox{}, err
@@ -98,10 +115,13 @@ func (a *account) CreateMailbox(ctx context.Context, name string, uses []mail.Sp
 		if err := t.takeUses(have, uses); err != nil {
 			return err
 		}
+		if guest {
+			have[""] = have[mail.Inbox]
+		}
 		if err := t.addAbove(have, name, mod); err != nil {
 			return err
 		}
-		made, err = t.addMailbox(name, uses, mod)
+		made, err = t.addMailbox(name, uses, have.over(name), mod)
 		if err != nil {
 			return err
 		}
@@ -250,7 +270,7 @@ func (t *tx) renameInbox(have tree, to string) error {
 	if err := t.addAbove(have, to, mod); err != nil {
 		return err
 	}
-	b, err := t.addMailbox(to, nil, mod)
+	b, err := t.addMailbox(to, nil, have.over(to), mod)
 	if err != nil {
 		return err
 	}

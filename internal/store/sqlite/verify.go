@@ -55,7 +55,7 @@ func (v *verifier) problem(b *box, u mail.UID, format string, args ...any) {
 // tables checks all tables against each other.
 func (v *verifier) tables() error {
 	for _, check := range []func() error{
-		v.structure, v.mailboxes, v.pages, v.counters, v.expunges, v.references, v.threadUses,
+		v.structure, v.mailboxes, v.pages, v.viewed, v.counters, v.expunges, v.references, v.threadUses,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -207,6 +207,26 @@ func (v *verifier) compare(b *box, f *counted) {
 	}
 	v.usage.Messages += int64(f.Messages)
 	v.usage.Storage += f.Size
+}
+
+// viewed checks what viewers have for themselves.
+func (v *verifier) viewed() error {
+	return v.c.each("SELECT mailbox, viewer, no, highest, data FROM viewed", func(s stmt) error {
+		id := mail.MailboxID(s.ColumnInt64(0))
+		b := v.boxes[id]
+		if b == nil {
+			v.problem(nil, 0, "flags of %s in no mailbox", s.ColumnText(1))
+			return nil
+		}
+		if err := v.marks.decode(pageKey(id, s.ColumnInt64(2)), s.bytes(4)); err != nil {
+			v.problem(b, 0, "flags of %s: %v", s.ColumnText(1), err)
+			return nil
+		}
+		if h := mail.ModSeq(s.ColumnInt64(3)); v.marks.highest() != h || h > b.HighestMod {
+			v.problem(b, 0, "flags of %s have ModSeq %d, found %d", s.ColumnText(1), h, v.marks.highest())
+		}
+		return nil
+	})
 }
 
 // counters compares the account's row.

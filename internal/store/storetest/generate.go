@@ -24,15 +24,17 @@ const (
 	opPurge
 	opRecent
 	opReopen
+	opACL
+	opPersonal
 )
 
 var opNames = [...]string{
 	"append", "flags", "expunge", "copy", "move", "create", "delete", "rename", "subscribe", "quota", "purge",
-	"recent", "reopen",
+	"recent", "reopen", "acl", "personal",
 }
 
 // weights says how often each kind comes.
-var weights = [...]int{20, 20, 8, 6, 7, 5, 2, 3, 2, 2, 1, 3, 1}
+var weights = [...]int{20, 20, 8, 6, 7, 5, 2, 3, 2, 2, 1, 3, 1, 2, 2}
 
 // Op is a step of a history. It names things so that it can be played on any store, whatever is there.
 type Op struct {
@@ -48,6 +50,9 @@ type Op struct {
 	back     mail.ModSeq // UnchangedSince is the account's ModSeq less this
 	on       bool
 	quota    mail.Quota
+	who      mail.AccountID // the viewer who does it, "" for the owner
+	grant    mail.ACLChange
+	personal mail.Personal
 }
 
 // newMessage is a message of an append, with its flags.
@@ -58,7 +63,7 @@ type newMessage struct {
 
 // String shows the parts that matter to the kind.
 func (o Op) String() string {
-	s := fmt.Sprintf("%d %s %q", o.handle, opNames[o.kind], o.mailbox)
+	s := fmt.Sprintf("%d %s%s %q", o.handle, o.who, opNames[o.kind], o.mailbox)
 	if o.id != 0 {
 		s += fmt.Sprintf(" id %d", o.id)
 	}
@@ -66,8 +71,8 @@ func (o Op) String() string {
 	case opAppend:
 		return fmt.Sprintf("%s %+v", s, o.messages)
 	case opFlags:
-		return fmt.Sprintf("%s uids %s op %d %q conditional %v back %d", s, o.uids, o.change.Op, o.change.Flags,
-			o.change.Conditional, o.back)
+		return fmt.Sprintf("%s uids %s op %d %q conditional %v back %d mask %x", s, o.uids, o.change.Op, o.change.Flags,
+			o.change.Conditional, o.back, uint64(o.change.Mask))
 	case opExpunge:
 		return fmt.Sprintf("%s uids %s all %v", s, o.uids, o.uids == nil)
 	case opCopy, opMove, opRename:
@@ -76,6 +81,10 @@ func (o Op) String() string {
 		return fmt.Sprintf("%s uses %q", s, o.uses)
 	case opSubscribe, opPurge:
 		return fmt.Sprintf("%s %v", s, o.on)
+	case opACL:
+		return fmt.Sprintf("%s %+v", s, o.grant)
+	case opPersonal:
+		return fmt.Sprintf("%s %d", s, o.personal)
 	case opQuota:
 		return fmt.Sprintf("%s %+v", s, o.quota)
 	default:
@@ -108,6 +117,9 @@ var names = [...]string{
 	"Archive", "é/日本", "a b", "a!",
 }
 
+// viewers are the other accounts whose owners use the account.
+var viewers = [...]mail.AccountID{"bob", "carol"}
+
 func (g *generator) name() string {
 	if g.r.IntN(60) == 0 {
 		return pick(g.r, badNames)
@@ -120,7 +132,15 @@ func (g *generator) op() Op {
 	if g.r.IntN(40) == 0 {
 		o.id = mail.MailboxID(g.r.IntN(12)) // one that is perhaps gone
 	}
+	if g.r.IntN(3) == 0 {
+		o.who = pick(g.r, viewers[:])
+	}
 	switch o.kind {
+	case opACL:
+		o.grant = mail.ACLChange{Identifier: pick(g.r, []string{"bob", "carol", "-bob", mail.Anyone, mail.Owner}),
+			Op: mail.ACLOp(g.r.IntN(3)), Rights: mail.Rights(g.r.IntN(int(mail.AllRights) + 1))}
+	case opPersonal:
+		o.personal = mail.Personal(g.r.IntN(int(mail.PersonalAll) + 2))
 	case opAppend:
 		for range 1 + g.r.IntN(1+g.r.IntN(6)) {
 			o.messages = append(o.messages, g.message())
@@ -133,6 +153,9 @@ func (g *generator) op() Op {
 	case opFlags:
 		o.uids = g.uids()
 		o.change = mail.FlagChange{Op: mail.FlagOp(g.r.IntN(3)), Flags: g.flags(), Conditional: g.r.IntN(4) == 0}
+		if g.r.IntN(4) == 0 {
+			o.change.Mask = mail.Rights(g.r.IntN(int(mail.AllRights) + 1)).Flags()
+		}
 		o.back = mail.ModSeq(g.r.IntN(8))
 	case opExpunge, opCopy, opMove:
 		if o.uids = g.uids(); o.kind == opExpunge && g.r.IntN(2) == 0 {

@@ -60,6 +60,9 @@ func (p *player) close() error { return errors.Join(p.stores[0].Close(), p.store
 // play does one step and returns its outcome, which has to be the same on every store.
 func (p *player) play(o Op) (string, error) {
 	a := p.accounts[o.handle]
+	if o.who != "" && o.kind != opRecent {
+		a = a.As(o.who)
+	}
 	id := o.id
 	if id == 0 {
 		if m, err := a.Mailbox(p.ctx, o.mailbox); err == nil {
@@ -112,6 +115,10 @@ func (p *player) do(a mail.Account, o Op, id mail.MailboxID) (string, error) {
 		return "", a.SetQuota(p.ctx, o.quota)
 	case opReopen:
 		return "", p.reopen()
+	case opACL:
+		return "", a.SetACL(p.ctx, id, o.grant)
+	case opPersonal:
+		return "", a.SetPersonal(p.ctx, id, o.personal)
 	default:
 		return p.tree(a, o)
 	}
@@ -223,6 +230,12 @@ func (p *player) look(handle int) (*view, error) {
 			return nil, fmt.Errorf("%s: %w", m.Name, err)
 		}
 		v.snapshots = append(v.snapshots, s)
+		for _, who := range viewers {
+			if s, err = p.lookAs(a.As(who), m, &b); err != nil {
+				return nil, fmt.Errorf("%s of %s: %w", m.Name, who, err)
+			}
+			v.snapshots = append(v.snapshots, s)
+		}
 	}
 	v.text = b.String()
 	return v, nil
@@ -261,6 +274,24 @@ func (p *player) lookInto(a mail.Account, m mail.Mailbox, b *strings.Builder) (*
 		fmt.Fprintf(b, " vanished since %d: %s %v\n", since, uids, complete)
 	}
 	return s, nil
+}
+
+// lookAs reads one mailbox as a viewer sees it.
+func (p *player) lookAs(a mail.Account, m mail.Mailbox, b *strings.Builder) (*mail.Snapshot, error) {
+	s, err := a.Snapshot(p.ctx, m.ID)
+	if err != nil {
+		return nil, err
+	}
+	n, err := a.Mailbox(p.ctx, m.Name)
+	if err != nil {
+		return nil, err
+	}
+	if !sameMailbox(s.Mailbox, n) {
+		return nil, fmt.Errorf("found as %+v, snapshot has %+v", n, s.Mailbox)
+	}
+	fmt.Fprintf(b, " unseen %d\n", n.Unseen)
+	p.keep(s)
+	return s, checkSnapshot(s, p.last)
 }
 
 // keep remembers now and then what a snapshot was.
