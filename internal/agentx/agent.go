@@ -128,33 +128,65 @@ func (a *Agent) serve(ctx context.Context) (opened bool, err error) {
 
 // take answers one packet of the agent.
 func (a *Agent) take(ctx context.Context, l *link, p *Packet) error {
-	switch b := p.Body.(type) {
-	case *Response:
-		if b.Error != OK && p.ID != l.pinged {
-			a.opts.Log.Warn("the SNMP agent refuses a notification", "error", int(b.Error))
+	if r, ok := p.Body.(*Response); ok {
+		if p.fault != nil {
+			return nil // no answer to anything, RFC 2741 section 7.2.2
 		}
-		return l.answered(p.ID, b)
-	case *Close:
-		return &closedError{b.Reason}
+		if r.Error != OK && p.ID != l.pinged {
+			a.opts.Log.Warn("the SNMP agent refuses a notification", "error", int(r.Error))
+		}
+		return l.answered(p.ID, r)
+	}
+	if s, ok := p.Body.(*SetStep); ok && s.step == codeCleanupSet {
+		return nil // it has no answer, RFC 2741 section 7.2.4.4
+	}
+	if e := l.check(p); e != OK {
+		return l.answer(p, &Response{Error: e})
+	}
+	if c, ok := p.Body.(*Close); ok {
+		l.answer(p, &Response{}) //nolint:errcheck // the session is over in any case
+		return &closedError{c.Reason}
+	}
+	return l.answer(p, a.reply(ctx, p.Body))
+}
+
+// check is what is wrong with a request whatever it asks for. RFC 2741 section 7.2.2.
+func (l *link) check(p *Packet) Errno {
+	switch {
+	case p.fault != nil || p.Body == nil:
+		return ParseError
+	case p.Session != l.session:
+		return NotOpen
+	case p.Context != nil: // all that is registered is in the default one
+		return UnsupportedContext
+	}
+	return OK
+}
+
+// reply is the answer to a request. What only agents are asked is refused.
+func (a *Agent) reply(ctx context.Context, request Body) *Response {
+	switch b := request.(type) {
 	case *Get:
-		return l.answer(p, &Response{Binds: a.get(ctx, b.Ranges)})
+		return &Response{Binds: a.get(ctx, b.Ranges)}
 	case *GetNext:
 		v, out := a.opts.View(ctx), []VarBind(nil)
 		for _, r := range b.Ranges {
 			out = append(out, v.Next(r))
 		}
-		return l.answer(p, &Response{Binds: out})
+		return &Response{Binds: out}
 	case *GetBulk:
-		return l.answer(p, &Response{Binds: a.opts.View(ctx).bulk(b)})
+		return &Response{Binds: a.opts.View(ctx).bulk(b)}
 	case *TestSet:
-		return l.answer(p, &Response{Error: NotWritable, Index: 1}) // RFC 2741 section 7.2.4.1
+		return &Response{Error: NotWritable, Index: 1} // RFC 2741 section 7.2.4.1
 	case *SetStep:
-		if b.step == codeCleanupSet { // it has no answer, RFC 2741 section 7.2.4.4
-			return nil
+		if b.step == codeUndoSet {
+			return &Response{Error: UndoFailed} // RFC 2741 section 7.2.4.3
 		}
-		return l.answer(p, &Response{Error: GenErr})
+		return &Response{Error: CommitFailed} // RFC 2741 section 7.2.4.2
+	case *Ping:
+		return &Response{}
 	}
-	return l.answer(p, &Response{Error: Processing})
+	return &Response{Error: Processing}
 }
 
 func (a *Agent) get(ctx context.Context, ranges []Range) (out []VarBind) {

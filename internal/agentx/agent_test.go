@@ -123,9 +123,53 @@ func TestAgentAnswers(t *testing.T) {
 		t.Errorf("set: %+v", r)
 	}
 	s.write(&Packet{Session: 7, Body: &SetStep{codeCleanupSet}}) // has no answer: the next is that to the commit
-	if r = s.ask(&SetStep{codeCommitSet}); r.Error != GenErr {
+	if r = s.ask(&SetStep{codeCommitSet}); r.Error != CommitFailed {
 		t.Errorf("commit: %+v", r)
 	}
+	if r = s.ask(&SetStep{codeUndoSet}); r.Error != UndoFailed {
+		t.Errorf("undo: %+v", r)
+	}
+	if r = s.ask(&Register{Subtree: subtree}); r.Error != Processing {
+		t.Errorf("what only agents are asked: %+v", r)
+	}
+	if r = s.ask(&Ping{}); r.Error != OK {
+		t.Errorf("ping: %+v", r)
+	}
+}
+
+// RFC 2741 section 7.2.2: what is wrong with a request is said, and the session goes on.
+func TestAgentRefusesRequests(t *testing.T) {
+	s, _ := startAgent(t, time.Hour, time.Hour)
+	get := Packet{Session: 7, ID: 500, Body: &Get{[]Range{{Start: subtree.Below(1, 0)}}}}
+	other, context, cut, unknown := get, get, get.Append(nil), get.Append(nil)
+	other.Session, context.Context = 8, []byte("other")
+	cut[headerSize] = 100 // an identifier longer than the payload
+	unknown[1] = 99       // a type that there is not
+	lost := (&Packet{Session: 7, ID: 500, Body: &Response{}}).Append(nil)
+	lost[headerSize-1] = 4 // shorter than a response is
+	for name, c := range map[string]struct {
+		octets []byte
+		want   Errno
+	}{
+		"another session":         {other.Append(nil), NotOpen},
+		"another context":         {context.Append(nil), UnsupportedContext},
+		"malformed":               {cut, ParseError},
+		"an unknown type":         {unknown, ParseError},
+		"a response that is none": {append(lost[:headerSize+4:headerSize+4], get.Append(nil)...), OK}, // dropped: the next is answered
+	} {
+		if _, err := s.conn.Write(c.octets); err != nil {
+			t.Fatal(err)
+		}
+		p := s.read()
+		if r, ok := p.Body.(*Response); !ok || p.ID != 500 || r.Error != c.want {
+			t.Errorf("%s: %+v", name, p.Body)
+		}
+	}
+	s.write(&Packet{Session: 7, ID: 501, Body: &Close{ReasonManager}})
+	if p := s.read(); p.ID != 501 {
+		t.Errorf("close: %+v", p.Body)
+	}
+	s.session(7)
 }
 
 func TestAgentNotifies(t *testing.T) {

@@ -128,13 +128,27 @@ func (v View) at(o OID) (int, bool) {
 	return slices.BinarySearchFunc(v, o, func(b VarBind, o OID) int { return b.Name.Compare(o) })
 }
 
-// Get is the value of a name, or TypeNoSuchInstance. RFC 2741 section 7.2.3.1.
+// Get is the value of a name; TypeNoSuchInstance if there are other instances of its object, and else TypeNoSuchObject.
+// RFC 2741 section 7.2.3.1.
 func (v View) Get(o OID) VarBind {
-	if i, ok := v.at(o); ok {
+	i, ok := v.at(o)
+	if ok {
 		return v[i]
 	}
-	return VarBind{Name: o, Value: Value{Type: TypeNoSuchInstance}}
+	t := TypeNoSuchObject
+	for _, b := range v[max(i-1, 0):min(i+1, len(v))] { // instances of its object would be next to it
+		if b.object().begins(o) {
+			t = TypeNoSuchInstance
+		}
+	}
+	return VarBind{Name: o, Value: Value{Type: t}}
 }
+
+// object is the name without the index of the instance, which is one number here: 0 or the number of a row.
+func (b *VarBind) object() OID { return b.Name[:max(len(b.Name)-1, 0)] }
+
+// begins is whether p is o, or o with more numbers.
+func (o OID) begins(p OID) bool { return len(p) >= len(o) && slices.Equal(o, p[:len(o)]) }
 
 // Next is the first value of a range: after its start, or from it on if the range includes it, and before its
 // end unless that is empty. If there is none it is TypeEndOfView with the start's name. RFC 2741 section

@@ -149,9 +149,16 @@ func TestView(t *testing.T) {
 	if b := v.Get(OID{1, 2, 5}); b.Number != 2 {
 		t.Errorf("%+v", b)
 	}
-	for _, o := range []OID{{1, 2}, {1}, {1, 4}, {1, 2, 5, 0}} {
-		if b := v.Get(o); b.Type != TypeNoSuchInstance || b.Name.Compare(o) != 0 {
-			t.Errorf("%v: %+v", o, b)
+	for _, c := range []struct {
+		o    OID
+		want Type
+	}{
+		{OID{1, 2}, TypeNoSuchInstance}, {OID{1, 4}, TypeNoSuchInstance}, {OID{1, 2, 5, 0}, TypeNoSuchInstance},
+		{OID{1, 2, 4}, TypeNoSuchInstance}, {OID{1, 2, 6, 7}, TypeNoSuchInstance}, {OID{1}, TypeNoSuchInstance},
+		{OID{2}, TypeNoSuchObject}, {OID{0, 5}, TypeNoSuchObject}, {OID{}, TypeNoSuchObject},
+	} {
+		if b := v.Get(c.o); b.Type != c.want || b.Name.Compare(c.o) != 0 {
+			t.Errorf("%v: %+v", c.o, b)
 		}
 	}
 	for _, c := range []struct {

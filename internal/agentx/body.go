@@ -180,14 +180,16 @@ type Errno uint16
 
 // Those that are sent or looked at here.
 const (
-	OK            Errno = 0
-	GenErr        Errno = 5
-	NotWritable   Errno = 17
-	NotOpen       Errno = 257
-	DuplicateReg  Errno = 263
-	ParseError    Errno = 266
-	RequestDenied Errno = 267
-	Processing    Errno = 268
+	OK                 Errno = 0
+	CommitFailed       Errno = 14
+	UndoFailed         Errno = 15
+	NotWritable        Errno = 17
+	NotOpen            Errno = 257
+	UnsupportedContext Errno = 262
+	DuplicateReg       Errno = 263
+	ParseError         Errno = 266
+	RequestDenied      Errno = 267
+	Processing         Errno = 268
 )
 
 // Response answers every other packet. RFC 2741 section 6.2.16.

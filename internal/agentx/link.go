@@ -84,7 +84,8 @@ func (l *link) read() {
 	}
 }
 
-// readPacket reads a packet, its length first, so that no more is read than it may have.
+// readPacket reads a packet, its length first, so that no more is read than it may have. One with a payload that cannot be
+// read is one with a fault: the next begins after it.
 func readPacket(r io.Reader) (*Packet, error) {
 	var head [headerSize]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -99,7 +100,8 @@ func readPacket(r io.Reader) (*Packet, error) {
 	if _, err := io.ReadFull(r, payload); err != nil {
 		return nil, err
 	}
-	return p, p.parse(h, payload)
+	p.fault = p.parse(h, payload)
+	return p, nil
 }
 
 // send sends a packet of our own.
@@ -115,7 +117,7 @@ func (l *link) write(p *Packet) error {
 	return err
 }
 
-// answer answers a packet of the agent. RFC 2741 section 7.2.5.
+// answer answers a packet of the agent. RFC 2741 sections 6.2.16 and 7.2.2.
 func (l *link) answer(to *Packet, r *Response) error {
 	return l.write(&Packet{Session: to.Session, Transaction: to.Transaction, ID: to.ID, Body: r})
 }
@@ -135,7 +137,7 @@ func (l *link) ask(ctx context.Context, p *Packet) (*Packet, error) {
 			}
 			r, isResponse := got.Body.(*Response)
 			switch {
-			case !isResponse || got.ID != p.ID:
+			case !isResponse || got.ID != p.ID || got.fault != nil:
 				continue
 			case r.Error != OK:
 				return nil, fmt.Errorf("it refuses with error %d", r.Error)

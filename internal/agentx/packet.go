@@ -13,6 +13,8 @@ type Packet struct {
 	ID          uint32
 	Context     []byte // nil = the default context; only of bodies that may have one
 	Body        Body
+
+	fault error // the payload makes no Body, though the header says where it ends
 }
 
 // Body is what a Packet is about: one of the pointers to the types of body.go.
