@@ -63,6 +63,10 @@ func lemming(mode string) int {
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 		return single(true)
+	case "puppet":
+		return puppet()
+	case "heir":
+		return heir()
 	case "idle":
 		return idle()
 	case "fail":
