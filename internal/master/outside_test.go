@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,7 +32,8 @@ type outside struct {
 }
 
 // masterMode is a lemming that runs a master with a polite service and a stormy one of the mode LEMMING_STORM, and
-// answers each line with its status.
+// answers each line with its status. A number on the line is how many tasks its user may have from then on before it is
+// refused another: it limits itself, as another user could not.
 func masterMode() int {
 	good, bad := polite(), storm(os.Getenv("LEMMING_STORM"), 1, 100)
 	conf := Config{Services: []Service{good, bad}, Grace: 5 * time.Second}
@@ -48,6 +50,7 @@ func masterMode() int {
 	go func() {
 		<-ready
 		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			limitTasks(lines.Text())
 			if s, err := m.Status(context.Background()); err == nil {
 				json.NewEncoder(os.Stdout).Encode(s)
 			}
@@ -59,10 +62,24 @@ func masterMode() int {
 	return 0
 }
 
+func limitTasks(text string) {
+	n, err := strconv.ParseUint(text, 10, 64)
+	var l unix.Rlimit
+	if err != nil || unix.Getrlimit(unix.RLIMIT_NPROC, &l) != nil {
+		return
+	}
+	l.Cur = min(n, l.Max)
+	unix.Setrlimit(unix.RLIMIT_NPROC, &l) //nolint:errcheck // then the test sees that nothing is refused
+}
+
 func startOutside(t *testing.T, env ...string) *outside {
 	t.Helper()
-	c := exec.Command("/proc/self/exe")
-	c.Path = self()
+	return startOutsideBy(t, exec.Command(self()), env...)
+}
+
+// startOutsideBy is startOutside by a command of its own.
+func startOutsideBy(t *testing.T, c *exec.Cmd, env ...string) *outside {
+	t.Helper()
 	c.Env = append(append(os.Environ(), lemmingEnv+"=master"), env...)
 	log := new(syncBuffer)
 	c.Stderr = log
@@ -92,7 +109,13 @@ func startOutside(t *testing.T, env ...string) *outside {
 
 func (o *outside) status() (s Status) {
 	o.Helper()
-	if _, err := io.WriteString(o.in, "\n"); err != nil {
+	return o.tell("")
+}
+
+// tell writes a line and returns the status that answers it.
+func (o *outside) tell(line string) (s Status) {
+	o.Helper()
+	if _, err := io.WriteString(o.in, line+"\n"); err != nil {
 		o.Fatal(err)
 	}
 	if err := json.NewDecoder(o.out).Decode(&s); err != nil {
