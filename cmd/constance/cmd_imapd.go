@@ -46,6 +46,7 @@ func (p *program) imapd(ctx context.Context, implicit bool) error {
 	limits := wire.Limits{Line: int(w.conf.IMAP.LineLimit)}
 	s := imapd.New(imapd.Options{
 		Store: w.store, Auth: w.authenticator(), TLS: conf, Log: w.log, Hostname: hostname(w.conf), Version: version(),
+		Admin: w.conf.IMAP.Admin, Comment: w.conf.IMAP.Comment,
 		AppendLimit: w.conf.IMAP.AppendLimit, Limits: limits, Idle: w.conf.IMAP.IdleTime, Login: w.conf.IMAP.LoginTime,
 		Events: imapd.Events{End: w.imapSession, Command: w.imapCommand},
 	})

@@ -49,6 +49,8 @@ type IMAP struct {
 	IdleTime    time.Duration // between commands. RFC 9051 section 5.4
 	AppendLimit int64         // octets of a message. RFC 7889
 	LineLimit   int64         // octets of a command without its literals
+	Admin       string        // URI of the administrator. RFC 5464 section 6.2.2
+	Comment     string        // about the server. RFC 5464 section 6.2.1
 }
 
 // LMTP is the bounds of the LMTP service.

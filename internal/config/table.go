@@ -67,6 +67,9 @@ func (c *Config) serverSections() []section {
 			{"append_limit", size{&c.IMAP.AppendLimit, kib, 4*gib - 1}, "50 MiB", "The largest message that APPEND takes. RFC 7889."},
 			{"line_limit", size{&c.IMAP.LineLimit, 8 * kib, 16 * mib}, "64 KiB",
 				"The longest command, its literals not counted. RFC 7162 section 4 asks for at least 8192 octets."},
+			{"admin", text{&c.IMAP.Admin, 1024}, "",
+				"How to reach the administrator, as a URI such as mailto:postmaster@example.org. RFC 5464 section 6.2.2."},
+			{"comment", text{&c.IMAP.Comment, 1024}, "", "A note about the server for its users. RFC 5464 section 6.2.1."},
 		}},
 		{"lmtp", "Delivery by LMTP. RFC 2033.", []field{
 			{"workers", number{&c.LMTP.Workers, 1, 1024}, int64(2), "Worker processes."},

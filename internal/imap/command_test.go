@@ -102,12 +102,18 @@ func TestList(t *testing.T) {
 		`LIST "" % RETURN (CHILDREN SUBSCRIBED SPECIAL-USE STATUS (MESSAGES SIZE))`: &List{Extended: true,
 			Patterns: []string{"%"},
 			Return:   ListChildren | ListSubscribed | ListSpecialUse | ListStatus, Status: StatusMessages | StatusSize},
+		`LIST "" % RETURN (METADATA ("/Shared/comment" /private/comment) CHILDREN)`: &List{Extended: true,
+			Patterns: []string{"%"}, Return: ListChildren | ListMetadata,
+			Metadata: []string{"/shared/comment", "/private/comment"}},
+		`LIST "" % RETURN (METADATA /shared/comment)`: &List{Extended: true, Patterns: []string{"%"},
+			Return: ListMetadata, Metadata: []string{"/shared/comment"}},
 		`LSUB "" &Jjo-*`: &LSub{"", "☺*"},
 	}.run(t)
 	bad{"LIST", `LIST ""`, `LIST "" `, `LIST "" ()`, `LIST "" (a`, `LIST (FOO) "" %`, `LIST (RECURSIVEMATCH) "" %`,
 		`LIST (RECURSIVEMATCH REMOTE) "" %`, `LIST (CHILDREN) "" %`,
 		`LIST "" % FOO`, `LIST "" % RETURN`, `LIST "" % RETURN (REMOTE)`, `LIST "" % RETURN (STATUS)`,
-		`LIST "" % RETURN (STATUS ())`, `LIST "" % (CHILDREN)`, `LIST "" &`,
+		`LIST "" % RETURN (STATUS ())`, `LIST "" % RETURN (METADATA)`, `LIST "" % RETURN (METADATA ())`,
+		`LIST "" % RETURN (METADATA (comment))`, `LIST "" % (CHILDREN)`, `LIST "" &`,
 		`LIST () ()`, `LIST (SUBSCRIBED)"" %`, `LSUB ""`, `LSUB`, `LIST "" (` + strings.Repeat("a ",
 			100) + `a)`}.run(t)
 }

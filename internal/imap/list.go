@@ -12,6 +12,7 @@ type List struct {
 	Patterns  []string
 	Return    ListOptions
 	Status    StatusItems // with ListStatus in Return
+	Metadata  []string    // entries in lower case, with ListMetadata in Return
 }
 
 // LSub is LSUB. RFC 3501 section 6.3.9.
@@ -28,6 +29,7 @@ const (
 	ListSpecialUse                             // both, RFC 6154 section 4
 	ListChildren                               // return
 	ListStatus                                 // return, RFC 5819
+	ListMetadata                               // return, RFC 9590
 )
 
 // Verb is "LIST".
@@ -47,7 +49,8 @@ var (
 	listSelects = []listWord{{ListSubscribed, "SUBSCRIBED"}, {ListRemote, "REMOTE"},
 		{ListRecursiveMatch, "RECURSIVEMATCH"}, {ListSpecialUse, "SPECIAL-USE"}}
 	listReturns = []listWord{{ListSubscribed, "SUBSCRIBED"}, {ListChildren, "CHILDREN"},
-		{ListSpecialUse, "SPECIAL-USE"}, {ListStatus, "STATUS"}}
+		{ListSpecialUse, "SPECIAL-USE"}, {ListStatus, "STATUS"},
+		{ListMetadata, "METADATA"}}
 )
 
 // maxPatterns bounds the patterns of one LIST.
@@ -117,8 +120,11 @@ func (c *List) selectOption(d *wire.Decoder) bool {
 func (c *List) returnOption(d *wire.Decoder) bool {
 	o := findOption(listReturns, d.MustWord())
 	c.Return |= o
-	if o == ListStatus {
+	switch o {
+	case ListStatus:
 		return d.MustSP() && mustStatusItems(d, &c.Status)
+	case ListMetadata: // return-option =/ "METADATA" SP entries; RFC 9590 section 5
+		return d.MustSP() && mustEntries(d, &c.Metadata)
 	}
 	return o != 0 || d.Fail("unknown return option")
 }
@@ -134,7 +140,7 @@ func parseLSub(d *wire.Decoder) Command {
 func (c *List) Append(b []byte, utf8 bool) []byte {
 	b = append(b, "LIST "...)
 	if c.Select != 0 {
-		b = append(appendListOptions(b, c.Select, listSelects, 0), ' ')
+		b = append(c.appendListOptions(b, c.Select, listSelects), ' ')
 	}
 	b = append(appendMailbox(b, c.Reference, utf8), ' ')
 	if c.Extended {
@@ -150,7 +156,7 @@ func (c *List) Append(b []byte, utf8 bool) []byte {
 		b = append(b, ')')
 	}
 	if c.Return != 0 {
-		b = appendListOptions(append(b, " RETURN "...), c.Return, listReturns, c.Status)
+		b = c.appendListOptions(append(b, " RETURN "...), c.Return, listReturns)
 	}
 	return b
 }
@@ -163,7 +169,7 @@ func appendPattern(b []byte, p string, utf8 bool) []byte {
 	return wire.AppendClientString(b, p, utf8)
 }
 
-func appendListOptions(b []byte, o ListOptions, words []listWord, items StatusItems) []byte {
+func (c *List) appendListOptions(b []byte, o ListOptions, words []listWord) []byte {
 	b = append(b, '(')
 	first := true
 	for _, w := range words {
@@ -175,8 +181,11 @@ func appendListOptions(b []byte, o ListOptions, words []listWord, items StatusIt
 		}
 		first = false
 		b = append(b, w.word...)
-		if w.bit == ListStatus {
-			b = appendStatusItems(append(b, ' '), items)
+		switch w.bit {
+		case ListStatus:
+			b = appendStatusItems(append(b, ' '), c.Status)
+		case ListMetadata:
+			b = appendEntries(append(b, ' '), c.Metadata)
 		}
 	}
 	return append(b, ')')

@@ -146,6 +146,9 @@ var seeds = []string{
 	"UID SEARCH UNSEEN 1:5 UID 7 SINCE 1-Feb-1994 LARGER 5",
 	`SEARCH MODSEQ "/flags/\\draft" all 620162338 SAVEDBEFORE "1-Feb-1994" OLDER 3 EMAILID M1 HEADER X ""`,
 	`GETQUOTA ""`, "GETQUOTAROOT INBOX", "SETQUOTA user/alice (STORAGE 510 MESSAGE 9)",
+	`GETMETADATA (MAXSIZE 1024 DEPTH infinity) INBOX (/shared/comment /private)`, `GETMETADATA "" /shared/admin`,
+	"SETMETADATA INBOX (/private/comment {33+}\r\nMy new comment across\r\ntwo lines. /shared/comment NIL)",
+	"SETMETADATA INBOX (/private/comment ~{3+}\r\na\x00b)", `LIST "" % RETURN (METADATA (/shared/comment))`,
 	"SEARCH TEXT {6+}\r\nab\r\ncd",
 }
 

@@ -24,9 +24,10 @@ const (
 	CodeHighestModSeq        RespCode = "HIGHESTMODSEQ" // RFC 7162 section 3.1.2.1
 	CodeInUse                RespCode = "INUSE"
 	CodeLimit                RespCode = "LIMIT"
-	CodeMailboxID            RespCode = "MAILBOXID" // RFC 8474 section 4
-	CodeModified             RespCode = "MODIFIED"  // RFC 7162 section 3.1.3
-	CodeNoModSeq             RespCode = "NOMODSEQ"  // RFC 7162 section 3.1.2.2
+	CodeMailboxID            RespCode = "MAILBOXID"        // RFC 8474 section 4
+	CodeMetadataTooMany      RespCode = "METADATA TOOMANY" // RFC 5464 section 4.3
+	CodeModified             RespCode = "MODIFIED"         // RFC 7162 section 3.1.3
+	CodeNoModSeq             RespCode = "NOMODSEQ"         // RFC 7162 section 3.1.2.2
 	CodeNonexistent          RespCode = "NONEXISTENT"
 	CodeNoPerm               RespCode = "NOPERM"
 	CodeNotSaved             RespCode = "NOTSAVED" // RFC 5182 section 2.1

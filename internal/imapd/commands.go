@@ -56,6 +56,8 @@ func commandTable() map[string]command {
 		"GETQUOTA":     {run: on((*session).getQuota), in: loggedIn},
 		"GETQUOTAROOT": {run: on((*session).getQuotaRoot), in: loggedIn},
 		"SETQUOTA":     {run: on((*session).setQuota), in: loggedIn},
+		"GETMETADATA":  {run: on((*session).getMetadata), in: loggedIn},
+		"SETMETADATA":  {run: on((*session).setMetadata), in: loggedIn},
 
 		"CHECK":    {run: on((*session).check), in: inSelected},
 		"CLOSE":    {run: on((*session).closeMailbox), in: inSelected},
@@ -153,7 +155,7 @@ func (s *session) run(ctx context.Context, c imap.Command) error {
 		if errors.As(err, &broken) || s.over {
 			return err
 		}
-		if e := s.sync(ctx, !d.noExpunge || byUID(c)); errors.As(e, &broken) {
+		if e := s.tell(ctx, !d.noExpunge || byUID(c)); errors.As(e, &broken) {
 			return e
 		}
 		return err
@@ -161,10 +163,10 @@ func (s *session) run(ctx context.Context, c imap.Command) error {
 	if s.idling || s.over {
 		return nil
 	}
-	if err := s.sync(ctx, !d.noExpunge || byUID(c)); errors.As(err, new(*brokenError)) {
+	if err := s.tell(ctx, !d.noExpunge || byUID(c)); errors.As(err, new(*brokenError)) {
 		return err
 	}
-	return nil // what the command did is done; what sync could not look at now it tells later
+	return nil // what the command did is done; what could not be looked at now it tells later
 }
 
 var stateNames = map[state]string{

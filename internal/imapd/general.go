@@ -14,7 +14,8 @@ func (s *session) capabilities() []string {
 		return append(caps, "IDLE", "NAMESPACE", "PREVIEW", "UIDPLUS", "UNSELECT", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
 			"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "QRESYNC", "BINARY",
 			"MULTIAPPEND", "APPENDLIMIT="+strconv.FormatInt(s.srv.opts.AppendLimit, 10), "OBJECTID", "SAVEDATE", "WITHIN",
-			"QUOTA", "QUOTASET", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "QUOTA=RES-MAILBOX")
+			"QUOTA", "QUOTASET", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "QUOTA=RES-MAILBOX",
+			"METADATA", "LIST-METADATA")
 	}
 	if s.canUpgrade() {
 		caps = append(caps, "STARTTLS")
@@ -78,8 +79,10 @@ func (s *session) namespace(context.Context, *imap.Namespace) error {
 	return nil
 }
 
-// enabled are the capabilities that ENABLE can turn on. RFC 9051 section 6.3.1, RFC 7162 section 3.2.3.
-var enabled = map[string]features{"IMAP4REV2": featRev2, "CONDSTORE": featCondStore, "QRESYNC": featQResync}
+// enabled are the capabilities that ENABLE can turn on. RFC 9051 section 6.3.1, RFC 7162 section 3.2.3, RFC 5464
+// section 4.1.
+var enabled = map[string]features{"IMAP4REV2": featRev2, "CONDSTORE": featCondStore, "QRESYNC": featQResync,
+	"METADATA": featMetadata}
 
 // enableAll is ENABLE. What is on already, or unknown, is not answered. RFC 9051 section 6.3.1, RFC 5161 section 3.1.
 func (s *session) enableAll(_ context.Context, c *imap.Enable) error {
@@ -97,7 +100,7 @@ func (s *session) enableAll(_ context.Context, c *imap.Enable) error {
 		done = append(done, name)
 	}
 	s.out.buf = imap.AppendEnabled(s.out.buf, done)
-	for f := featRev2; f <= featQResync; f <<= 1 {
+	for f := featRev2; f <= featMetadata; f <<= 1 {
 		if all&f != 0 {
 			s.enable(f)
 		}

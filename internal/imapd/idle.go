@@ -6,15 +6,14 @@ import (
 
 	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/imap/wire"
+	"github.com/constance-mail/constance/internal/mail"
 )
 
 // idle is IDLE. It only notes that the session is idling: what ends the wait (a change, or the client) goes on from
 // there. Until then nothing is held but the watch of the account. RFC 9051 section 6.3.13.
 func (s *session) idle(ctx context.Context, _ *imap.Idle) error {
-	if s.sel != nil {
-		s.unwatch = s.sel.acct.Watch(s.conn.Interrupt) // before looking, so that nothing falls between
-	}
-	if err := s.sync(ctx, true); err != nil {
+	s.startWatching() // before looking, so that nothing falls between
+	if err := s.tell(ctx, true); err != nil {
 		s.stopWatching()
 		return err
 	}
@@ -25,7 +24,7 @@ func (s *session) idle(ctx context.Context, _ *imap.Idle) error {
 
 // push tells an idling client what changed. A store in trouble is no reason to end the session: the client will hear.
 func (s *session) push(ctx context.Context) {
-	err := s.sync(ctx, true)
+	err := s.tell(ctx, true)
 	var broken *brokenError
 	if errors.As(err, &broken) {
 		s.end(broken.err)
@@ -40,7 +39,7 @@ func (s *session) leaveIdle(ctx context.Context) {
 	var se *wire.SyntaxError
 	switch {
 	case err == nil:
-		err = s.sync(ctx, true)
+		err = s.tell(ctx, true)
 	case !errors.As(err, &se) || se.Fatal:
 		s.end(err)
 		return
@@ -48,6 +47,26 @@ func (s *session) leaveIdle(ctx context.Context) {
 		err = bad("expected DONE")
 	}
 	s.answer(err)
+}
+
+// startWatching has the session woken when something changes that its client is told of: in the account of the selected
+// mailbox, in its own.
+func (s *session) startWatching() {
+	var stops []func()
+	watch := func(a mail.Account) { stops = append(stops, a.Watch(s.conn.Interrupt)) }
+	own := s.features&featMetadata != 0
+	if s.sel != nil {
+		watch(s.sel.acct)
+		own = own && s.sel.acct.ID() != s.acct.ID()
+	}
+	if own {
+		watch(s.acct)
+	}
+	s.unwatch = func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
 }
 
 func (s *session) stopWatching() {

@@ -65,7 +65,7 @@ type lister struct {
 	match   []*matcher
 }
 
-// list is LIST. RFC 9051 section 6.3.9, RFC 5258, RFC 6154 section 2, RFC 5819.
+// list is LIST. RFC 9051 section 6.3.9, RFC 5258, RFC 6154 section 2, RFC 5819, RFC 9590.
 func (s *session) list(ctx context.Context, c *imap.List) error {
 	if len(c.Patterns) == 1 && c.Patterns[0] == "" && !c.Extended { // asks for the separator
 		s.out.buf = imap.AppendList(s.out.buf, &imap.ListData{Attrs: imap.AttrNoSelect, Root: true}, s.utf8())
@@ -130,6 +130,12 @@ func (l *lister) entry(ctx context.Context, i int) error {
 		}
 		at := found{place{acct: s.acct, name: e.name}, *e.box}
 		if err := s.appendStatus(ctx, &at, e.name, l.c.Status); err != nil {
+			return err
+		}
+	}
+	if l.c.Return&imap.ListMetadata != 0 && e.exists {
+		at := found{place{acct: s.acct, name: e.name}, *e.box}
+		if err := s.listMetadata(ctx, &at, e.name, l.c.Metadata); err != nil {
 			return err
 		}
 	}

@@ -37,6 +37,8 @@ type Options struct {
 	Events   Events
 	Hostname string // for the greeting
 	Version  string // for ID
+	Admin    string // URI of the administrator, for the entry /shared/admin. RFC 5464 section 6.2.2
+	Comment  string // for the server's entry /shared/comment. RFC 5464 section 6.2.1
 
 	AppendLimit int64         // octets of one message that APPEND takes; default 50 MiB. RFC 7889
 	Limits      wire.Limits   // of commands after login; before login they are those of preLogin

@@ -39,6 +39,8 @@ type session struct {
 	acct     mail.Account // the user's own, nil before login
 	sel      *selected    // nil while no mailbox is selected
 
+	metadata metadataTold
+
 	tag  string // of the command in progress
 	code []byte // the code of its tagged OK, in brackets
 	bads int    // BAD answers in a row

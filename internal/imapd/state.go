@@ -23,6 +23,7 @@ const (
 	featRev2      features = 1 << iota // IMAP4rev2, with mailbox names in UTF-8. RFC 9051 section 6.3.1
 	featCondStore                      // RFC 7162 section 3.1
 	featQResync                        // RFC 7162 section 3.2; featCondStore comes with it
+	featMetadata                       // RFC 5464 section 4.4.2: changed annotations are told
 )
 
 // selected is the mailbox that a session has selected. Owned by the session.

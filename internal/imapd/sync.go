@@ -9,6 +9,14 @@ import (
 	"github.com/constance-mail/constance/internal/wait"
 )
 
+// tell tells all that the client wants to know of what others have done: see sync for expunge.
+func (s *session) tell(ctx context.Context, expunge bool) error {
+	if err := s.sync(ctx, expunge); err != nil {
+		return err
+	}
+	return s.pushMetadata(ctx)
+}
+
 // sync tells the client what has changed in the selected mailbox since it was told last: expunges (if they are allowed
 // now, else they are held back and the numbers stay), new messages, flags. It asks the account's ModSeq first, which
 // costs next to nothing; only if that moved is the mailbox looked at. A mailbox that was deleted loses its messages.

@@ -34,6 +34,21 @@ func TestCleanName(t *testing.T) {
 	}
 }
 
+// RFC 5464 section 3.2.
+func TestCleanAnnotations(t *testing.T) {
+	got, err := CleanAnnotations([]Annotation{{Name: "/Shared/A", Value: "1"}, {Name: "/private/b", Value: "x", Nil: true},
+		{Name: "/shared/a", Value: "2"}})
+	want := []Annotation{{Name: "/shared/a", Value: "2"}, {Name: "/private/b", Nil: true}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for _, bad := range []Annotation{{Name: "/x/a"}, {Name: "/shared/a", Value: strings.Repeat("x", MaxAnnotationValue+1)}} {
+		if _, err := CleanAnnotations([]Annotation{bad}); err == nil || KindOf(err) != Invalid {
+			t.Errorf("%.20s: %v", bad.Name, err)
+		}
+	}
+}
+
 func TestErrorKinds(t *testing.T) {
 	cause := errors.New("disk on fire")
 	err := fmt.Errorf("append to %s: %w", "INBOX", &Error{Op: "append", Kind: Unavailable, Item: "INBOX", Err: cause})

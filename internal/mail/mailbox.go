@@ -84,4 +84,4 @@ func CleanName(name string) (string, error) {
 
 type nameError string
 
-func (e nameError) Error() string { return "mailbox name " + string(e) }
+func (e nameError) Error() string { return "the name " + string(e) }

@@ -31,6 +31,7 @@ type Account interface {
 
 	Mailboxes
 	Messages
+	Annotations
 
 	// As is the same account as the owner of another one sees it: with own flags, see Personal. Flags of messages, what
 	// they say to conditions and ModSeqs, and Unseen of Mailbox (not of Mailboxes) are the viewer's; \Recent is nobody's.

@@ -24,6 +24,7 @@ type account struct {
 	threads      map[string]*threadRef // by message id
 	graves       []gone                // expunges in mailboxes that are deleted themselves
 	usage        mail.Usage
+	annotations  map[entryKey]mail.Annotation
 }
 
 // newAccount has INBOX and the mailboxes of o.
@@ -32,7 +33,7 @@ func newAccount(o mail.Options) (*account, error) {
 		modSeq: 1, boxes: make(map[mail.MailboxID]*box), names: make(map[string]*box),
 		subscribed: make(map[string]bool),
 		contents:   make(map[mail.ContentID]*content), threads: make(map[string]*threadRef),
-		usage: mail.Usage{Limit: o.Quota},
+		usage: mail.Usage{Limit: o.Quota}, annotations: make(map[entryKey]mail.Annotation),
 	}
 	for _, n := range slices.Insert(slices.Clone(o.Mailboxes), 0, mail.NewMailbox{Name: mail.Inbox}) {
 		name, err := mail.CleanName(n.Name)

@@ -178,6 +178,7 @@ func (h *handle) DeleteMailbox(ctx context.Context, name string) error {
 	a.graves = append(a.graves, b.gone...)
 	delete(a.boxes, b.ID)
 	delete(a.names, b.Name)
+	a.dropAnnotations(b.ID)
 	return nil
 }
 
@@ -273,6 +274,7 @@ func (a *account) rename(tree map[*box]string, to string) {
 // renameInbox moves the messages of INBOX to a new mailbox. RFC 9051 section 6.3.6.
 func (a *account) renameInbox(inbox *box, to string) error {
 	b := a.create(to, nil)
+	a.copyAnnotations(inbox.ID, b.ID)
 	rows := inbox.rows(inbox.uids())
 	if len(rows) == 0 {
 		return nil

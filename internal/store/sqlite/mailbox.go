@@ -39,12 +39,6 @@ type moment struct {
 	birth uint64
 }
 
-// quota is the use of an account as it was.
-type quota struct {
-	asOf  moment
-	usage mail.Usage
-}
-
 // box is the mailbox of that id as a row of its table, false if there is none.
 func (l *boxes) box(id mail.MailboxID) (box, bool) {
 	m := l.find(id)
@@ -246,7 +240,7 @@ func (a *account) look(ctx context.Context, op string, birth uint64) (l *boxes, 
 		if err != nil {
 			return err
 		}
-		q = quota{moment{st.modseq, birth}, st.usage}
+		q = quota{moment{st.modseq, birth}, st.usage, st.annotated}
 		if l, err = c.loadList(q.asOf); err != nil {
 			return err
 		}
@@ -381,36 +375,4 @@ func claim(path string, index int64, next mail.UID) (first mail.UID, err error) 
 	binary.NativeEndian.PutUint32(b[:], uint32(next))
 	_, err = file.WriteAt(b[:], 4*index)
 	return was, err
-}
-
-// Usage implements mail.Account.
-func (a *account) Usage(ctx context.Context) (mail.Usage, error) {
-	if err := ctx.Err(); err != nil {
-		return mail.Usage{}, err
-	}
-	f, err := a.acquire()
-	if err != nil {
-		return mail.Usage{}, err
-	}
-	defer f.release()
-	now, ok := a.now(f)
-	f.mu.Lock()
-	q := f.quota
-	f.mu.Unlock()
-	if ok && q.asOf == now {
-		return q.usage, nil
-	}
-	_, q, err = a.look(ctx, "look at quota", now.birth) // who asks, as a delivery does, opens a mailbox next
-	return q.usage, err
-}
-
-// SetQuota implements mail.Account.
-func (a *account) SetQuota(ctx context.Context, q mail.Quota) error {
-	if !q.Valid() {
-		return refuse("set quota", mail.Invalid, string(a.id))
-	}
-	return a.update(ctx, "set quota", string(a.id), func(t *tx) error {
-		t.st.usage.Limit, t.wrote = q, true
-		return nil
-	})
 }

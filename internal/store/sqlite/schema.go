@@ -12,7 +12,8 @@ import (
 // columns have no types: all of it is parsed whenever an account is opened. docs/storage.md explains the columns.
 const schema = `
 CREATE TABLE account(id INTEGER PRIMARY KEY, modseq, content, mailbox, thread, uidvalidity,
-	storage, storage_limit, messages, messages_limit, mailboxes, mailboxes_limit);
+	storage, storage_limit, messages, messages_limit, mailboxes, mailboxes_limit,
+	annotations, annotated);
 CREATE TABLE mailbox(id INTEGER PRIMARY KEY, name, uidvalidity, uidnext, highest, messages, unseen, deleted,
 	size, keywords, uses, forgotten, shrunk, gone, acl, personal);
 CREATE TABLE subscription(name TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -21,7 +22,9 @@ CREATE TABLE expunged(mailbox, modseq, no, time, data,
 	PRIMARY KEY(mailbox, modseq, no)) WITHOUT ROWID;
 CREATE TABLE viewed(mailbox, viewer TEXT, no, highest, data,
 	PRIMARY KEY(mailbox, viewer, no)) WITHOUT ROWID;
-PRAGMA user_version = 3;
+CREATE TABLE annotation(mailbox, viewer, name, modseq, gone, value,
+	PRIMARY KEY(mailbox, viewer, name)) WITHOUT ROWID;
+PRAGMA user_version = 4;
 `
 
 // migrations[i] brings a mail.db of version i+1 to version i+2, in one transaction with the rise of user_version. The
@@ -32,6 +35,10 @@ var migrations = []string{
 	UPDATE account SET mailboxes = (SELECT count(*) FROM mailbox WHERE gone = 0), mailboxes_limit = 0`,
 	`ALTER TABLE mailbox ADD COLUMN acl; ALTER TABLE mailbox ADD COLUMN personal;
 	CREATE TABLE viewed(mailbox, viewer TEXT, no, highest, data, PRIMARY KEY(mailbox, viewer, no)) WITHOUT ROWID`,
+	`ALTER TABLE account ADD COLUMN annotations; ALTER TABLE account ADD COLUMN annotated;
+	UPDATE account SET annotations = 0, annotated = 0;
+	CREATE TABLE annotation(mailbox, viewer, name, modseq, gone, value,
+		PRIMARY KEY(mailbox, viewer, name)) WITHOUT ROWID`,
 }
 
 // version is the schema's number after all migrations.

@@ -1,6 +1,61 @@
 package sqlite
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/constance-mail/constance/internal/mail"
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// firstSchema is mail.db as version 1 had it, with two mailboxes and a deleted one.
+const firstSchema = `
+CREATE TABLE account(id INTEGER PRIMARY KEY, modseq, content, mailbox, thread, uidvalidity,
+	storage, storage_limit, messages, messages_limit);
+CREATE TABLE mailbox(id INTEGER PRIMARY KEY, name, uidvalidity, uidnext, highest, messages, unseen, deleted,
+	size, keywords, uses, forgotten, shrunk, gone);
+CREATE TABLE subscription(name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE item(id INTEGER PRIMARY KEY, n, x, y, z, w);
+CREATE TABLE expunged(mailbox, modseq, no, time, data,
+	PRIMARY KEY(mailbox, modseq, no)) WITHOUT ROWID;
+INSERT INTO account VALUES (1, 7, 0, 3, 0, 9, 100, 200, 3, 4);
+INSERT INTO mailbox VALUES (1, 'INBOX', 1, 1, 1, 0, 0, 0, 0, '', '', 0, 0, 0), (2, 'a', 2, 1, 1, 0, 0, 0, 0, '', '', 0, 0, 0),
+	(3, 'b', 3, 1, 1, 0, 0, 0, 0, '', '', 0, 0, 77);
+PRAGMA user_version = 1;
+`
+
+// An account of version 1 has the same tables as a new one after all migrations, and counts its mailboxes.
+func TestMigrateFirst(t *testing.T) {
+	c, err := openConn(":memory:", sqlite.OpenReadWrite|sqlite.OpenCreate|sqlite.OpenMemory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := sqlitex.ExecuteScript(c.Conn, firstSchema, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := migrate(c); err != nil {
+		t.Fatal(err)
+	}
+	st, err := c.loadState()
+	want := mail.Usage{Storage: 100, Messages: 3, Mailboxes: 2, Limit: mail.Quota{Storage: 200, Messages: 4}}
+	if err != nil || st.usage != want || st.modseq != 7 || st.annotations != 0 || st.annotated != 0 {
+		t.Errorf("got %+v, %v", st, err)
+	}
+	fresh, err := template()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fresh.Close()
+	const columns = `SELECT count(*) FROM sqlite_schema AS s, pragma_table_info(s.name)`
+	a, err := c.one(columns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := fresh.one(columns); err != nil || a != b {
+		t.Errorf("%d columns, a new account has %d (%v)", a, b, err)
+	}
+}
 
 // Migrated databases have the new version, and a number of their schema that is nobody else's.
 func TestMigrate(t *testing.T) {

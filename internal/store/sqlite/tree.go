@@ -180,6 +180,9 @@ func (a *account) DeleteMailbox(ctx context.Context, name string) error {
 		}
 		b.gone = t.at
 		t.st.usage.Mailboxes--
+		if err := t.dropAnnotations(b.ID); err != nil {
+			return err
+		}
 		return t.storeBox(b)
 	})
 }
@@ -272,6 +275,9 @@ func (t *tx) renameInbox(have tree, to string) error {
 	}
 	b, err := t.addMailbox(to, nil, have.over(to), mod)
 	if err != nil {
+		return err
+	}
+	if err := t.copyAnnotations(have[mail.Inbox].ID, b.ID, mod); err != nil {
 		return err
 	}
 	_, err = t.transfer(have[mail.Inbox], &b, transfer{

@@ -55,7 +55,7 @@ func (v *verifier) problem(b *box, u mail.UID, format string, args ...any) {
 // tables checks all tables against each other.
 func (v *verifier) tables() error {
 	for _, check := range []func() error{
-		v.structure, v.mailboxes, v.pages, v.viewed, v.counters, v.expunges, v.references, v.threadUses,
+		v.structure, v.mailboxes, v.pages, v.viewed, v.counters, v.expunges, v.references, v.threadUses, v.annotated,
 	} {
 		if err := check(); err != nil {
 			return err

@@ -265,7 +265,7 @@ func (f *files) remember(t *tx) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.quota = quota{asOf, t.st.usage}
+	f.quota = quota{asOf, t.st.usage, t.st.annotated}
 	if l != nil {
 		f.boxes = l
 	}
@@ -316,16 +316,6 @@ func (t *tx) guard(run func(*tx) error) (err error) {
 	return run(t)
 }
 
-// state is the row of table account.
-type state struct {
-	modseq      mail.ModSeq
-	content     mail.ContentID // the last given out, as are mailbox, thread, uidValidity
-	mailbox     mail.MailboxID
-	thread      mail.ThreadID
-	uidValidity mail.UIDValidity
-	usage       mail.Usage
-}
-
 // tx is a write transaction.
 type tx struct {
 	c     *conn
@@ -349,50 +339,6 @@ func (t *tx) next() mail.ModSeq {
 	t.st.modseq++
 	t.wrote = true
 	return t.st.modseq
-}
-
-func (c *conn) loadState() (st state, err error) {
-	s, err := c.prep(`SELECT modseq, content, mailbox, thread, uidvalidity, storage, storage_limit, messages,
-		messages_limit, mailboxes, mailboxes_limit FROM account WHERE id = 1`)
-	if err != nil {
-		return st, err
-	}
-	defer s.done()
-	row, err := s.first()
-	if err != nil {
-		return st, err
-	}
-	if !row {
-		return st, corrupt("account", "its row is missing")
-	}
-	return state{
-		modseq: mail.ModSeq(s.ColumnInt64(0)), content: mail.ContentID(s.ColumnInt64(1)),
-		mailbox: mail.MailboxID(s.ColumnInt64(2)), thread: mail.ThreadID(s.ColumnInt64(3)),
-		uidValidity: mail.UIDValidity(s.ColumnInt64(4)),
-		usage: mail.Usage{
-			Storage: s.ColumnInt64(5), Messages: s.ColumnInt64(7), Mailboxes: s.ColumnInt64(9),
-			Limit: mail.Quota{
-				Storage: s.ColumnInt64(6), Messages: s.ColumnInt64(8), Mailboxes: s.ColumnInt64(10),
-			},
-		},
-	}, nil
-}
-
-func (t *tx) loadState() (err error) {
-	t.st, err = t.c.loadState()
-	return err
-}
-
-func (t *tx) storeState() error {
-	s, err := t.c.prep(`UPDATE account SET modseq = ?, content = ?, mailbox = ?, thread = ?, uidvalidity = ?, storage = ?,
-		storage_limit = ?, messages = ?, messages_limit = ?,
-		mailboxes = ?, mailboxes_limit = ? WHERE id = 1`)
-	if err != nil {
-		return err
-	}
-	st, u := &t.st, &t.st.usage
-	return s.bind(int64(st.modseq), int64(st.content), int64(st.mailbox), int64(st.thread), int64(st.uidValidity),
-		u.Storage, u.Limit.Storage, u.Messages, u.Limit.Messages, u.Mailboxes, u.Limit.Mailboxes).run()
 }
 
 // storePage writes the page in t.marks. The highest ModSeq is that of the change: an expunge counts too.

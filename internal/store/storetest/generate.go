@@ -21,6 +21,7 @@ const (
 	opRename
 	opSubscribe
 	opQuota
+	opAnnotate
 	opPurge
 	opRecent
 	opReopen
@@ -29,12 +30,12 @@ const (
 )
 
 var opNames = [...]string{
-	"append", "flags", "expunge", "copy", "move", "create", "delete", "rename", "subscribe", "quota", "purge",
+	"append", "flags", "expunge", "copy", "move", "create", "delete", "rename", "subscribe", "quota", "annotate", "purge",
 	"recent", "reopen", "acl", "personal",
 }
 
 // weights says how often each kind comes.
-var weights = [...]int{20, 20, 8, 6, 7, 5, 2, 3, 2, 2, 1, 3, 1, 2, 2}
+var weights = [...]int{20, 20, 8, 6, 7, 5, 2, 3, 2, 2, 4, 1, 3, 1, 2, 2}
 
 // Op is a step of a history. It names things so that it can be played on any store, whatever is there.
 type Op struct {
@@ -53,6 +54,7 @@ type Op struct {
 	who      mail.AccountID // the viewer who does it, "" for the owner
 	grant    mail.ACLChange
 	personal mail.Personal
+	annotate []mail.Annotation
 }
 
 // newMessage is a message of an append, with its flags.
@@ -87,6 +89,8 @@ func (o Op) String() string {
 		return fmt.Sprintf("%s %d", s, o.personal)
 	case opQuota:
 		return fmt.Sprintf("%s %+v", s, o.quota)
+	case opAnnotate:
+		return fmt.Sprintf("%s %+v", s, o.annotate)
 	default:
 		return s
 	}
@@ -168,6 +172,8 @@ func (g *generator) op() Op {
 		}
 	case opQuota:
 		o.quota = g.quota()
+	case opAnnotate:
+		o.annotate = g.annotations()
 	}
 	return o
 }
@@ -237,6 +243,23 @@ func (g *generator) uids() mail.UIDSet {
 		set.AddRange(start, start+mail.UID(g.r.IntN(6)))
 	}
 	return set
+}
+
+func (g *generator) annotations() []mail.Annotation {
+	var out []mail.Annotation
+	for range 1 + g.r.IntN(3) {
+		n := mail.Annotation{Name: pick(g.r, []string{"/shared/comment", "/Private/comment", "/private/a", mail.SpecialUseEntry})}
+		switch {
+		case g.r.IntN(3) == 0:
+			n.Nil = true
+		case n.Name == mail.SpecialUseEntry:
+			n.Value = pick(g.r, []string{`\Sent`, `\Trash \Sent`, `\Nonsense`})
+		default:
+			n.Value = fmt.Sprint(g.r.IntN(3))
+		}
+		out = append(out, n)
+	}
+	return out
 }
 
 func (g *generator) quota() mail.Quota {

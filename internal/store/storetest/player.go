@@ -111,6 +111,9 @@ func (p *player) do(a mail.Account, o Op, id mail.MailboxID) (string, error) {
 	case opPurge:
 		r, err := a.Purge(p.ctx, time.Now().Add(map[bool]time.Duration{true: time.Hour, false: -time.Hour}[o.on]))
 		return fmt.Sprintf("%+v", r), err
+	case opAnnotate:
+		mod, err := a.Annotate(p.ctx, id, map[bool]mail.AccountID{true: "alice", false: "bob"}[o.on], o.annotate)
+		return fmt.Sprint("at ", mod), err
 	case opQuota:
 		return "", a.SetQuota(p.ctx, o.quota)
 	case opReopen:
@@ -219,6 +222,17 @@ func (p *player) look(handle int) (*view, error) {
 	v := &view{mailboxes: list}
 	var b strings.Builder
 	fmt.Fprintf(&b, "modseq %d usage %+v\n", now, u)
+	for _, viewer := range []mail.AccountID{"alice", "bob"} {
+		changed, err := a.Annotated(p.ctx, now/2, viewer)
+		if err != nil {
+			return nil, err
+		}
+		own, err := a.Annotations(p.ctx, 0, viewer)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&b, "annotated %+v annotations %+v\n", changed, own)
+	}
 	for i := range list {
 		m := list[i]
 		if m.ID == 0 {
@@ -265,7 +279,11 @@ func (p *player) lookInto(a mail.Account, m mail.Mailbox, b *strings.Builder) (*
 	p.keep(s)
 	n := m
 	n.UIDValidity = 0
-	fmt.Fprintf(b, "%+v\n", n)
+	notes, err := a.Annotations(p.ctx, m.ID, "alice")
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(b, "%+v %+v\n", n, notes)
 	for _, since := range []mail.ModSeq{0, p.last / 2, p.last - min(p.last, 3), p.last} {
 		uids, complete, err := a.Vanished(p.ctx, m.ID, since)
 		if err != nil {
