@@ -1,4 +1,4 @@
-// Package conn is one connection with a client: TLS, deadlines, octet counts, and a way to wait for the client that
+// Package conn is one connection with a client: TLS, compression, deadlines, octet counts, and a way to wait for the client that
 // holds nothing. It knows no protocol.
 //
 // An idle connection has no buffer, no timer and no second goroutine. Await waits for the socket to become readable;
@@ -47,6 +47,8 @@ type Conn struct {
 	tls  *tls.Conn // nil without TLS
 	opts *Options
 
+	flate *compression // above TLS; nil without it
+
 	readBy, writeBy time.Time // the deadlines as they are set, zero for none
 	peek            [1]byte   // what Ready had to read, if peeked
 	peeked          bool
@@ -72,8 +74,8 @@ func New(c net.Conn, opts *Options) *Conn {
 // handshake in the clear: whoever could inject them would speak for the client (CVE-2011-0411). RFC 9051 section
 // 6.2.1.
 func (c *Conn) StartTLS(config *tls.Config) error {
-	if c.tls != nil {
-		return errors.New("TLS is on already")
+	if c.tls != nil || c.flate != nil {
+		return errors.New("TLS or compression is on already")
 	}
 	t := tls.Server(&c.sock, config)
 	if err := c.sock.SetDeadline(time.Now().Add(orDefault(c.opts.Handshake, 30*time.Second))); err != nil {
@@ -108,6 +110,19 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if err := bound(&c.readBy, orDefault(c.opts.Read, 2*time.Minute), c.sock.SetReadDeadline); err != nil {
 		return 0, err
 	}
+	return c.read(p)
+}
+
+// read reads from the uppermost layer.
+func (c *Conn) read(p []byte) (int, error) {
+	if c.flate != nil {
+		return c.readCompressed(p)
+	}
+	return c.readBelow(p)
+}
+
+// readBelow reads from the layers below compression.
+func (c *Conn) readBelow(p []byte) (int, error) {
 	if c.tls != nil {
 		return c.tls.Read(p)
 	}
@@ -116,6 +131,14 @@ func (c *Conn) Read(p []byte) (int, error) {
 
 // Write writes all of p, or fails: with os.ErrDeadlineExceeded if the client takes too long to take it.
 func (c *Conn) Write(p []byte) (n int, err error) {
+	if c.Compressed() {
+		return c.writeCompressed(p)
+	}
+	return c.writeBelow(p)
+}
+
+// writeBelow writes to the layers below compression.
+func (c *Conn) writeBelow(p []byte) (n int, err error) {
 	for n < len(p) && err == nil {
 		piece := p[n:min(len(p), n+WritePiece)]
 		if err = bound(&c.writeBy, orDefault(c.opts.Write, 2*time.Minute), c.sock.SetWriteDeadline); err != nil {
@@ -143,7 +166,7 @@ func bound(by *time.Time, d time.Duration, set func(time.Time) error) error {
 }
 
 // Await returns nil once octets have arrived or the connection has ended: Ready and Read tell which. Interrupt ends it
-// with ErrInterrupted. Call it only when all that was read is consumed and, under TLS, Ready said no.
+// with ErrInterrupted. Call it only when all that was read is consumed and, with TLS or compression, Ready said no.
 func (c *Conn) Await() error {
 	if !c.readBy.IsZero() { // so that waiting needs no timer
 		c.readBy = time.Time{}
@@ -191,17 +214,21 @@ func (c *Conn) Interrupt() {
 	}
 }
 
-// Ready tells whether Read has something to give at once: octets, or an error. Without TLS it trusts Await.
+// Ready tells whether Read has something to give at once: octets, or an error. Without TLS and compression it trusts
+// Await.
 func (c *Conn) Ready() bool {
-	if c.tls == nil || c.peeked {
+	if c.tls == nil && c.flate == nil || c.peeked {
 		return true
 	}
 	c.sock.probing = true
-	n, err := c.tls.Read(c.peek[:]) // a temporary error leaves crypto/tls where it was
+	n, err := c.read(c.peek[:]) // a temporary error leaves crypto/tls where it was
 	c.sock.probing = false
 	c.peeked = n == 1
 	return n == 1 || !errors.Is(err, errNothing)
 }
+
+// More tells whether TLS or compression holds something that Read can give at once, of which Await would not know.
+func (c *Conn) More() bool { return (c.tls != nil || c.flate != nil) && c.Ready() }
 
 // Abort ends the connection at once; reads and writes in progress fail.
 func (c *Conn) Abort() { _ = c.sock.Close() } // there is nobody left to tell
