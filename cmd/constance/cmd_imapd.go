@@ -48,7 +48,8 @@ func (p *program) imapd(ctx context.Context, implicit bool) error {
 		Store: w.store, Auth: w.authenticator(), TLS: conf, Log: w.log, Hostname: hostname(w.conf), Version: version(),
 		Admin: w.conf.IMAP.Admin, Comment: w.conf.IMAP.Comment,
 		AppendLimit: w.conf.IMAP.AppendLimit, Limits: limits, Idle: w.conf.IMAP.IdleTime, Login: w.conf.IMAP.LoginTime,
-		Events: imapd.Events{End: w.imapSession, Command: w.imapCommand},
+		NoUnauthenticate: !w.conf.IMAP.Unauthenticate,
+		Events:           imapd.Events{End: w.imapSession, Command: w.imapCommand},
 	})
 	sessions := func() []admin.Session { return adminSessions(s.Sessions()) }
 	return w.run(ctx, sessions, func(ctx context.Context, c net.Conn) { s.Serve(ctx, c, implicit) })

@@ -51,6 +51,8 @@ type IMAP struct {
 	LineLimit   int64         // octets of a command without its literals
 	Admin       string        // URI of the administrator. RFC 5464 section 6.2.2
 	Comment     string        // about the server. RFC 5464 section 6.2.1
+
+	Unauthenticate bool // the command UNAUTHENTICATE. RFC 8437
 }
 
 // LMTP is the bounds of the LMTP service.

@@ -60,6 +60,8 @@ func nonZero(v value) any {
 		return v.words[0]
 	case address:
 		return "off"
+	case toggle:
+		return true
 	case mailboxes:
 		return []any{"Sent:sent"}
 	}
@@ -73,6 +75,7 @@ func TestParse(t *testing.T) {
 workers = 5
 append_limit = "2 GiB"
 "login_time" = '90s'
+unauthenticate = false
 [store]
 mailboxes = [
   "Sent:sent", # ours
@@ -88,11 +91,11 @@ format = "json"
 	want := Default()
 	want.IMAP.Workers, want.IMAP.AppendLimit, want.IMAP.LoginTime = 5, 2<<30, 90*time.Second
 	want.Store.Mailboxes, want.Store.PurgeAfter = []Mailbox{{"Sent", "sent"}, {"Lists/go", ""}}, 48*time.Hour
-	want.Log.Format = "json"
+	want.Log.Format, want.IMAP.Unauthenticate = "json", false
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v\nwant %+v", c, want)
 	}
-	changed := "[imap]\nworkers = 5\nlogin_time = \"1m30s\"\nappend_limit = \"2 GiB\"\n" +
+	changed := "[imap]\nworkers = 5\nlogin_time = \"1m30s\"\nappend_limit = \"2 GiB\"\nunauthenticate = false\n" +
 		"[store]\nmailboxes = [\"Sent:sent\", \"Lists/go\"]\npurge_after = \"2d\"\n[log]\nformat = \"json\"\n"
 	if got := string(c.AppendChanged(nil)); got != changed {
 		t.Errorf("changed:\n%s\nwant\n%s", got, changed)
@@ -115,6 +118,7 @@ func TestParseErrors(t *testing.T) {
 		{"imap.workers = \"3\"\n", "f:1: imap.workers: needs a number, not a string", ""},
 		{"[imap]\n\n\nworkers = 3.5\n", "f:4: imap.workers: needs a number, not a number with a fraction", ""},
 		{"[imap]\nworkers = -1\n", "f:2: imap.workers: -1 is not within 0 to 1024", ""},
+		{"[imap]\nunauthenticate = \"no\"\n", "f:2: imap.unauthenticate: needs true or false, not a string", ""},
 		{"[imap]\nidle_time = 30\n", `f:2: imap.idle_time: needs a duration in quotes, as "30m", not a number`, ""},
 		{"[imap]\nidle_time = \"30 min\"\n", `f:2: imap.idle_time: "30 min" is no duration: write a number and its unit, as "90s", "30m", "12h", "14d"`, ""},
 		{"[imap]\nidle_time = \"0s\"\n", "f:2: imap.idle_time: 0s is not within 1s to 7d", ""},

@@ -70,6 +70,8 @@ func (c *Config) serverSections() []section {
 			{"admin", text{&c.IMAP.Admin, 1024}, "",
 				"How to reach the administrator, as a URI such as mailto:postmaster@example.org. RFC 5464 section 6.2.2."},
 			{"comment", text{&c.IMAP.Comment, 1024}, "", "A note about the server for its users. RFC 5464 section 6.2.1."},
+			{"unauthenticate", toggle{&c.IMAP.Unauthenticate}, true,
+				"UNAUTHENTICATE lets a client log in as somebody else on the same connection. RFC 8437 section 8: turn it off behind a proxy that knows only the first login."},
 		}},
 		{"lmtp", "Delivery by LMTP. RFC 2033.", []field{
 			{"workers", number{&c.LMTP.Workers, 1, 1024}, int64(2), "Worker processes."},

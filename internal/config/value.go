@@ -164,6 +164,21 @@ func FormatDuration(d time.Duration) string {
 	return d.String()
 }
 
+// toggle is true or false.
+type toggle struct{ p *bool }
+
+func (b toggle) set(v any) error {
+	on, ok := v.(bool)
+	if !ok {
+		return wants("true or false", v)
+	}
+	*b.p = on
+	return nil
+}
+
+func (b toggle) toml() string { return strconv.FormatBool(*b.p) }
+func (b toggle) unit() string { return "true or false" }
+
 // size is a number of octets from min to max, as "50 MiB".
 type size struct {
 	p        *int64

@@ -18,6 +18,8 @@
 //	> raw                  connects without reading the greeting; the first C: or S: line does both otherwise
 //	> rev2                 login and ENABLE IMAP4rev2
 //	> tls                  the handshake, after the answer to STARTTLS
+//	> compress             compression begins, after the answer to COMPRESS
+//	> plain                compression has ended, after the answer to UNAUTHENTICATE
 //	> fill INBOX 3         appends three messages with "Subject: 1" and so on, by the first connection
 //	> silent               no response is waiting (after a NOOP that was answered)
 //

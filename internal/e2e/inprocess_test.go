@@ -93,6 +93,33 @@ func TestInProcessTLS(t *testing.T) {
 	})
 }
 
+// TestInProcessCompressed does so with compression from the login on.
+func TestInProcessCompressed(t *testing.T) {
+	addr := startEngine(t, false)
+	runCompressed(t, func() (net.Conn, error) { return net.Dial("tcp", addr) })
+}
+
+// TestInProcessCompressedInPieces does so with clients whose compressed octets come one by one.
+func TestInProcessCompressedInPieces(t *testing.T) {
+	addr := startEngine(t, false)
+	runCompressed(t, func() (net.Conn, error) {
+		c, err := net.Dial("tcp", addr)
+		return pieces{c}, err
+	})
+}
+
+func runCompressed(t *testing.T, dial func() (net.Conn, error)) {
+	t.Helper()
+	user := users(dial)
+	t.Run("scripts", func(t *testing.T) {
+		RunDir(t, "testdata", func(t *testing.T) Target {
+			to := user(t)
+			to.Compress = true
+			return to
+		}, "compress", "unauthenticate", "starttls_injection")
+	})
+}
+
 // pieces writes octet by octet, each in a packet of its own, unless there are very many.
 type pieces struct{ net.Conn }
 

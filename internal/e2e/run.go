@@ -22,6 +22,7 @@ import (
 type Target struct {
 	Dial           func() (net.Conn, error)
 	User, Password string
+	Compress       bool // the directives login and rev2 turn compression on
 }
 
 // RunDir runs each script of a directory as a subtest, on a target of its own, without those whose names begin as one
@@ -279,9 +280,13 @@ func (r *runner) directive(words []string) error {
 		_, err := r.conn(n, false)
 		return err
 	case words[0] == "login":
-		return r.commands(n, "LOGIN "+r.target.User+" "+r.target.Password)
+		return r.login(n)
 	case words[0] == "rev2":
-		return r.commands(n, "LOGIN "+r.target.User+" "+r.target.Password, "ENABLE IMAP4rev2")
+		return r.login(n, "ENABLE IMAP4rev2")
+	case words[0] == "compress":
+		return r.conns[n].Compress()
+	case words[0] == "plain":
+		return r.conns[n].EndCompression()
 	case words[0] == "tls":
 		return r.conns[n].StartTLS(&tls.Config{InsecureSkipVerify: true}) // the tests' own certificate
 	case words[0] == "silent":
@@ -294,6 +299,20 @@ func (r *runner) directive(words []string) error {
 		return r.fill(words[1], words[2])
 	}
 	return errors.New("no such directive")
+}
+
+// login logs in, compresses if the target asks for it, and has each command answered OK.
+func (r *runner) login(n int, commands ...string) error {
+	err := r.commands(n, "LOGIN "+r.target.User+" "+r.target.Password)
+	if err == nil && r.target.Compress {
+		if err = r.commands(n, "COMPRESS DEFLATE"); err == nil {
+			err = r.conns[n].Compress()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return r.commands(n, commands...)
 }
 
 // commands has each command answered OK.

@@ -63,6 +63,15 @@ func TestLogin(t *testing.T) {
 		"ENABLE (a)", "ENABLE" + strings.Repeat(" a", 51)}.run(t)
 }
 
+// RFC 4978 section 5, RFC 8437 section 6.
+func TestCompressAndUnauthenticate(t *testing.T) {
+	good{
+		"COMPRESS deflate": &Compress{"DEFLATE"}, "COMPRESS X-9": &Compress{"X-9"}, "UNAUTHENTICATE": &Unauthenticate{},
+	}.run(t)
+	bad{"COMPRESS", "COMPRESS ", "COMPRESS DEFLATE x", "COMPRESS (DEFLATE)", `COMPRESS "DEFLATE"`, "UNAUTHENTICATE ",
+		"UNAUTHENTICATE x"}.run(t)
+}
+
 // RFC 9051 sections 6.3.2 and 6.3.3, RFC 7162 sections 3.1.8 and 3.2.5.
 func TestSelect(t *testing.T) {
 	good{

@@ -22,6 +22,7 @@ var parsers = map[string]func(*wire.Decoder) Command{
 	"CAPABILITY": simple(&Capability{}), "NOOP": simple(&Noop{}), "LOGOUT": simple(&Logout{}),
 	"STARTTLS": simple(&StartTLS{}), "NAMESPACE": simple(&Namespace{}), "IDLE": simple(&Idle{}),
 	"CHECK": simple(&Check{}), "CLOSE": simple(&Close{}), "UNSELECT": simple(&Unselect{}),
+	"UNAUTHENTICATE": simple(&Unauthenticate{}), "COMPRESS": parseCompress,
 	"ID": parseID, "AUTHENTICATE": parseAuthenticate, "LOGIN": parseLogin, "ENABLE": parseEnable,
 	"SELECT": parseSelect, "EXAMINE": parseExamine, "CREATE": parseCreate, "DELETE": parseDelete,
 	"RENAME": parseRename, "SUBSCRIBE": parseSubscribe, "UNSUBSCRIBE": parseUnsubscribe,

@@ -20,6 +20,8 @@ type (
 	Close struct{}
 	// Unselect is UNSELECT. RFC 9051 section 6.4.2, RFC 3691.
 	Unselect struct{}
+	// Unauthenticate is UNAUTHENTICATE. RFC 8437 section 3.
+	Unauthenticate struct{}
 )
 
 // Verb is "CAPABILITY".
@@ -75,3 +77,9 @@ func (*Unselect) Verb() string { return "UNSELECT" }
 
 // Append appends the command.
 func (c *Unselect) Append(b []byte, _ bool) []byte { return append(b, c.Verb()...) }
+
+// Verb is "UNAUTHENTICATE".
+func (*Unauthenticate) Verb() string { return "UNAUTHENTICATE" }
+
+// Append appends the command.
+func (c *Unauthenticate) Append(b []byte, _ bool) []byte { return append(b, c.Verb()...) }

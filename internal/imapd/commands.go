@@ -38,6 +38,9 @@ func commandTable() map[string]command {
 		"AUTHENTICATE": {run: on((*session).authenticate), in: notAuthenticated},
 		"LOGIN":        {run: on((*session).login), in: notAuthenticated},
 
+		"COMPRESS":       {run: on((*session).compress), in: loggedIn},
+		"UNAUTHENTICATE": {run: on((*session).unauthenticate), in: loggedIn},
+
 		"ENABLE":      {run: on((*session).enableAll), in: loggedIn},
 		"SELECT":      {run: on((*session).selectMailbox), in: loggedIn},
 		"EXAMINE":     {run: on((*session).selectMailbox), in: loggedIn},
@@ -116,8 +119,8 @@ func (s *session) command(ctx context.Context) {
 	start := time.Now()
 	err = s.run(ctx, c)
 	outcome := s.answer(err)
-	if s.upgrading {
-		s.handshake()
+	if s.then != nil {
+		s.afterAnswer()
 	}
 	if f := s.srv.opts.Events.Command; f != nil {
 		e := CommandEnd{Session: s.id, Verb: c.Verb(), Outcome: outcome, Duration: time.Since(start)}

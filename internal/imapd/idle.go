@@ -34,7 +34,7 @@ func (s *session) push(ctx context.Context) {
 // leaveIdle reads the DONE that ends IDLE, and answers it.
 func (s *session) leaveIdle(ctx context.Context) {
 	err := imap.ReadDone(s.dec)
-	s.idling, s.tag, s.code = false, s.idleTag, nil
+	s.idling, s.tag, s.idleTag, s.code = false, s.idleTag, "", nil
 	s.stopWatching()
 	var se *wire.SyntaxError
 	switch {

@@ -108,7 +108,7 @@ func (s *session) enterAs(ctx context.Context, login, password string) error {
 	s.mu.Lock()
 	s.who = u
 	s.mu.Unlock()
-	s.idled.Store(true)
+	s.stranger.Store(0)
 	s.dec.SetLimits(s.srv.opts.Limits)
 	s.okCode(imap.AppendCapabilityCode(nil, s.capabilities()))
 	return nil
@@ -126,22 +126,18 @@ func (s *session) upgrade(context.Context, *imap.StartTLS) error {
 		s.bye("", "commands behind STARTTLS must wait for TLS", nil)
 		return bad("commands behind STARTTLS must wait for TLS")
 	}
-	s.upgrading = true
+	s.then = s.handshake
 	return nil
 }
 
 // handshake makes the connection a TLS one after STARTTLS was answered.
-func (s *session) handshake() {
-	s.upgrading = false
-	err := s.out.flush()
-	if err == nil {
-		err = s.startTLS()
-	}
-	if err != nil {
+func (s *session) handshake() error {
+	if err := s.startTLS(); err != nil {
 		s.over, s.reason, s.err = true, "tls handshake failed", err
-		return
+		return err
 	}
 	s.dec.Reset((*source)(s))
+	return nil
 }
 
 func (s *session) startTLS() error {

@@ -60,7 +60,7 @@ func newMessagesTest(t testing.TB, messages []string, flags ...[]mail.Flag) *mes
 	}
 	sk := &sink{}
 	m.out = &sk.got
-	m.s = &session{acct: m.acct, conn: conn.New(sk, &conn.Options{}), state: inSelected, tag: "t"}
+	m.s = &session{userState: userState{acct: m.acct}, conn: conn.New(sk, &conn.Options{}), state: inSelected, tag: "t"}
 	m.s.out.conn, m.s.out.slot = m.s.conn, &m.s.slot
 	m.open()
 	return m

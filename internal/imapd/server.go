@@ -47,6 +47,8 @@ type Options struct {
 	Conn        conn.Options  // deadlines of reads, writes and handshakes
 	MaxBad      int           // BAD answers in a row that end a session; default 25
 	AllowPlain  bool          // passwords without TLS from other hosts
+
+	NoUnauthenticate bool // UNAUTHENTICATE is no command. RFC 8437 section 8
 }
 
 // Events are called as things happen, from any goroutine. Each may be nil; they must not block.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/constance-mail/constance/internal/auth"
 	"github.com/constance-mail/constance/internal/conn"
+	"github.com/constance-mail/constance/internal/deflate"
 	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/imap/wire"
 	"github.com/constance-mail/constance/internal/mail"
@@ -33,11 +34,8 @@ type session struct {
 	started time.Time
 	remote  netip.Addr // zero for a socket without addresses
 
-	state    state
-	features features
-	user     auth.User
-	acct     mail.Account // the user's own, nil before login
-	sel      *selected    // nil while no mailbox is selected
+	state state
+	userState
 
 	metadata metadataTold
 
@@ -45,8 +43,8 @@ type session struct {
 	code []byte // the code of its tagged OK, in brackets
 	bads int    // BAD answers in a row
 
-	logins    int  // that failed
-	upgrading bool // STARTTLS was accepted: the handshake follows the answer
+	logins int          // that failed
+	then   func() error // follows the answer: what lies below the commands changes
 
 	idling  bool   // in IDLE, with idleTag
 	idleTag string //
@@ -56,9 +54,9 @@ type session struct {
 	reason string
 	err    error
 
-	overdue atomic.Bool // shared: the sweeper found that the time is up
-	idled   atomic.Bool // shared: logged in, so Idle bounds the session, not Login
-	count   atomic.Int64
+	overdue  atomic.Bool  // shared: the sweeper found that the time is up
+	stranger atomic.Int64 // shared: since when nobody is logged in, nanoseconds since 1970; 0: somebody is
+	count    atomic.Int64
 
 	mu   sync.Mutex // guards the fields below, which info reads
 	who  auth.User
@@ -66,8 +64,18 @@ type session struct {
 	tls  bool
 }
 
+// userState is all that a session has of its user. Whatever is kept because of a login or a command of the user belongs
+// here: UNAUTHENTICATE makes it zero.
+type userState struct {
+	features features
+	user     auth.User
+	acct     mail.Account // the user's own, nil before login
+	sel      *selected    // nil while no mailbox is selected
+}
+
 func newSession(srv *Server, c net.Conn) *session {
 	s := &session{srv: srv, conn: conn.New(c, &srv.opts.Conn), state: notAuthenticated, started: time.Now()}
+	s.stranger.Store(s.started.UnixNano())
 	if at, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
 		s.remote = at.Addr().Unmap()
 	}
@@ -184,7 +192,7 @@ func (s *session) commands(ctx context.Context) {
 		} else {
 			s.command(ctx)
 		}
-		if s.over || s.dec.Buffered() == 0 && !(s.conn.Secure() && s.conn.Ready()) {
+		if s.over || s.dec.Buffered() == 0 && !s.conn.More() {
 			return
 		}
 		if err := s.out.flushLarge(); err != nil {
@@ -202,8 +210,8 @@ func (s *session) commands(ctx context.Context) {
 func (s *session) expire(now time.Time) {
 	state, since := s.slot.Now()
 	late := state == wait.Idle && now.Sub(since) > s.srv.opts.Idle
-	if !s.idled.Load() && state != wait.Password {
-		late = now.Sub(s.started) > s.srv.opts.Login
+	if at := s.stranger.Load(); at != 0 && state != wait.Password {
+		late = now.Sub(time.Unix(0, at)) > s.srv.opts.Login
 	}
 	switch {
 	case !late:
@@ -237,6 +245,8 @@ func (s *session) end(err error) {
 		s.reason = "took too long"
 	case errors.Is(err, os.ErrDeadlineExceeded) && s.out.err != nil:
 		s.reason, s.err = "client does not read", err
+	case errors.Is(err, deflate.ErrCorrupt):
+		s.bye("", "malformed compressed data", err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.bye("", "command took too long to arrive", err)
 	default:
