@@ -129,6 +129,7 @@ func (m *Master) Run(ctx context.Context) error {
 	m.assist(ctx, quit)
 	m.loop(ctx)
 	m.spawn.close()
+	m.endLate()
 	m.recorder.end()
 	for id := range m.kids { // only those that SIGKILL did not end
 		m.forget(id)

@@ -119,15 +119,13 @@ func (s *spawners) release() {
 func (s *spawners) next() *order {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for {
+	for !s.closed {
 		if at := slices.IndexFunc(s.lanes, s.free); at >= 0 && !s.held {
 			return s.take(at)
 		}
-		if s.closed && (len(s.lanes) == 0 || s.held) {
-			return nil
-		}
 		s.cond.Wait()
 	}
+	return nil
 }
 
 // free tells whether a lane may have one more fork under way.
@@ -159,7 +157,7 @@ func (s *spawners) over(lane string) {
 	s.cond.Broadcast()
 }
 
-// close waits for the forks under way. It may be called again.
+// close waits for the forks under way and forgets the orders that wait. It may be called again.
 func (s *spawners) close() {
 	s.mu.Lock()
 	s.closed = true
