@@ -15,13 +15,13 @@ var may = map[string][]string{
 	// pure, or one connection: they know no store
 	"internal/wait": {}, "internal/message": {}, "internal/deflate": {}, "internal/conn": {"deflate", "wait"}, "internal/cert": {},
 	"internal/imapclient": {"deflate"}, "internal/proc": {}, "internal/systemd": {}, "internal/agentx": {},
-	"internal/config": {}, "internal/demo": {}, "internal/fold": {}, "internal/imap": {"message"}, "internal/imap/wire": {},
+	"internal/config": {}, "internal/demo": {}, "internal/fold": {}, "internal/trigram": {"fold"}, "internal/imap": {"message"}, "internal/imap/wire": {},
 
 	"internal/limit": {}, "internal/notify": {}, "internal/auth": {"limit"},
 
-	"internal/store/sqlite":    {"auth", "message", "notify"}, // auth for the directory of users
+	"internal/store/sqlite":    {"auth", "message", "notify", "trigram"}, // auth for the directory of users
 	"internal/store/mem":       {"message"},
-	"internal/store/storetest": {"message", "store/mem"},
+	"internal/store/storetest": {"fold", "message", "store/mem"},
 	"internal/deliver":         {"message"},
 
 	"internal/imapd": {"auth", "conn", "deflate", "fold", "imap", "limit", "message", "wait"},

@@ -26,6 +26,10 @@ type searcher struct {
 	fields []byte // scratch
 	err    error  // the first failure to read content
 
+	texts  [][]byte          // what the index of text can be asked for
+	index  []mail.Candidates // what it said of each, nil before it was asked
+	unread int               // messages that the columns did not decide
+
 	verdicts [mail.PageSize]verdict
 	ids      []mail.ContentID // scratch of second
 	rows     []int            // scratch of second: the rows of ids
@@ -65,13 +69,12 @@ func (q *searcher) run(ctx context.Context) error {
 
 // page looks at the first n messages of a page.
 func (q *searcher) page(ctx context.Context, p *mail.Page, n int) error {
-	c := candidate{page: p}
-	q.ids, q.rows = q.ids[:0], q.rows[:0]
-	for c.row = range n {
-		q.verdicts[c.row] = q.key.test(&q.key, q, &c)
-		if q.verdicts[c.row] == unknown {
-			q.ids, q.rows = append(q.ids, p.Contents[c.row]), append(q.rows, c.row)
+	q.first(p, n)
+	if q.wantsIndex(len(q.ids)) {
+		if err := q.askIndex(ctx); err != nil {
+			return err
 		}
+		q.first(p, n)
 	}
 	if len(q.ids) > 0 {
 		if err := q.second(ctx, p); err != nil {
@@ -84,6 +87,18 @@ func (q *searcher) page(ctx context.Context, p *mail.Page, n int) error {
 		}
 	}
 	return nil
+}
+
+// first decides by the columns, and notes in ids and rows what they leave open.
+func (q *searcher) first(p *mail.Page, n int) {
+	c := candidate{page: p}
+	q.ids, q.rows = q.ids[:0], q.rows[:0]
+	for c.row = range n {
+		q.verdicts[c.row] = q.key.test(&q.key, q, &c)
+		if q.verdicts[c.row] == unknown {
+			q.ids, q.rows = append(q.ids, p.Contents[c.row]), append(q.rows, c.row)
+		}
+	}
 }
 
 func (q *searcher) add(u mail.UID, m mail.ModSeq) {

@@ -48,6 +48,7 @@ type criterion struct {
 	from, to int64 // the half-open interval that number must be in
 	text     int   // which of Digest.Texts must hold needle
 	needle   []byte
+	asked    int    // of the texts that the index is asked for, from 1; 0 none
 	field    string // a header field's name
 }
 
@@ -93,10 +94,10 @@ func (q *searcher) compile(k *imap.SearchKey) criterion {
 	case imap.SearchHeader:
 		q.compileHeader(&c, k)
 	case imap.SearchBody:
-		c.test = (*criterion).inBody
+		c.test, c.asked = (*criterion).inBody, q.indexed(c.needle)
 		q.want |= mail.ColParts
 	case imap.SearchText:
-		c.test = (*criterion).inText
+		c.test, c.asked = (*criterion).inText, q.indexed(c.needle)
 		q.want |= mail.ColParts
 	case imap.SearchSentBefore, imap.SearchSentOn, imap.SearchSentSince:
 		c.test = (*criterion).sent
@@ -138,7 +139,7 @@ func (q *searcher) compileHeader(c *criterion, k *imap.SearchKey) {
 		q.want |= mail.ColHeaders | mail.ColParts // where the fields were too many to be kept
 		return
 	}
-	c.test = (*criterion).inHeader
+	c.test, c.asked = (*criterion).inHeader, q.indexed(c.needle)
 	q.want |= mail.ColParts
 }
 
@@ -262,7 +263,10 @@ func (k *criterion) inCached(q *searcher, c *candidate) verdict {
 }
 
 func (k *criterion) inHeader(q *searcher, c *candidate) verdict {
-	if c.body == nil {
+	switch {
+	case q.leftOut(k, c):
+		return no
+	case c.body == nil:
 		return unknown
 	}
 	header, err := c.body.header()
@@ -302,7 +306,10 @@ func (k *criterion) inText(q *searcher, c *candidate) verdict { return k.inOpene
 
 // inOpened looks into the decoded text of the body, and with header into that before it.
 func (k *criterion) inOpened(q *searcher, c *candidate, header bool) verdict {
-	if c.body == nil {
+	switch {
+	case q.leftOut(k, c):
+		return no
+	case c.body == nil:
 		return unknown
 	}
 	found, err := c.body.holds(&q.find, k.needle, header)

@@ -14,6 +14,9 @@ type Store interface {
 	Account(id AccountID) Account
 	// Remove deletes an account with all its mail; a missing one is no error.
 	Remove(ctx context.Context, id AccountID) error
+	// Unindexed are the accounts of which a search wanted more to be in the index of text, since their last IndexText. A
+	// hint: some may be missing.
+	Unindexed(ctx context.Context) ([]AccountID, error)
 	// Close ends all use; handles fail with Unavailable afterwards.
 	Close() error
 }
@@ -47,6 +50,17 @@ type Account interface {
 	Verify(ctx context.Context, report func(Problem)) error
 	// Purge gives back the room of what was expunged before the given time, and forgets those expunges.
 	Purge(ctx context.Context, before time.Time) (PurgeResult, error)
+	// IndexText brings the index of text up to date, which TextCandidates asks; with rebuild it is made anew. It may take minutes
+	// and blocks nobody. Kind Unavailable: somebody else is at it.
+	IndexText(ctx context.Context, rebuild bool) (TextIndex, error)
+}
+
+// TextIndex is what an index of text has after an IndexText, all 0 if the store has none.
+type TextIndex struct {
+	Indexed  int64 // contents that were added
+	Contents int64 // contents that it knows the text of
+	Passed   int64 // contents that it passed over: searches always look into them
+	Octets   int64 // on disk
 }
 
 // PurgeResult counts what a Purge removed.
@@ -101,6 +115,10 @@ type Messages interface {
 	// OpenContents opens those of several messages in the order of ids, as many as are had in one short read: at least
 	// the first, and then no more than keep about that many octets in memory. One that was purged is nil.
 	OpenContents(ctx context.Context, ids []ContentID, octets int64) ([]Content, error)
+	// TextCandidates asks the index of text, for each of texts, which of the contents from first to last may hold it in a header
+	// field or a text part, as message.Looker is shown them. Texts are folded by package fold. A content that holds it is never
+	// left out, also one that arrived just now; a store without an index leaves out nothing.
+	TextCandidates(ctx context.Context, first, last ContentID, texts [][]byte) ([]Candidates, error)
 
 	// NewUpload begins a message of about size octets (-1 unknown).
 	NewUpload(ctx context.Context, size int64) (Upload, error)

@@ -36,7 +36,13 @@ func (a *account) Purge(ctx context.Context, before time.Time) (mail.PurgeResult
 	if err != nil {
 		return sum, err
 	}
-	return sum, fail("purge", string(a.id), a.purgeSegments(ctx))
+	if err := a.purgeSegments(ctx); err != nil || sum.Contents == 0 {
+		return sum, fail("purge", string(a.id), err)
+	}
+	if err := a.purgeText(ctx); err != nil {
+		a.store.opts.Log.Warn("the index of text is not purged", "account", a.id, "err", err)
+	}
+	return sum, nil
 }
 
 // nanoseconds is a time since 1970, within what fits.

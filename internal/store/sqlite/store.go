@@ -51,7 +51,7 @@ func Open(dir string, o Options) (mail.Store, error) {
 		kick: make(chan *account, 64), evicted: make(chan *files, 64), stop: make(chan struct{}),
 		accounts: make(map[mail.AccountID]weak.Pointer[account]),
 	}
-	for _, d := range []string{"accounts", "tmp"} {
+	for _, d := range []string{"accounts", "tmp", unindexedDir} {
 		if err := os.MkdirAll(filepath.Join(abs, d), 0o700); err != nil {
 			return nil, fail("open store", dir, err)
 		}

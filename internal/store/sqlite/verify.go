@@ -41,7 +41,7 @@ func (a *account) Verify(ctx context.Context, report func(mail.Problem)) error {
 			return err
 		}
 	}
-	return nil
+	return fail("verify index of text", string(a.id), a.verifyText(ctx, v.contents, report))
 }
 
 func (v *verifier) problem(b *box, u mail.UID, format string, args ...any) {

@@ -24,7 +24,7 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"Store", storeCases}, {"Account", accountCases}, {"Mailboxes", mailboxCases}, {"Append", appendCases},
 		{"Read", readCases}, {"Flags", flagCases}, {"Expunge", expungeCases}, {"Copy", copyCases},
-		{"Annotations", annotationCases}, {"Share", shareCases}, {"Concurrent", concurrentCases},
+		{"Text", textCases}, {"Annotations", annotationCases}, {"Share", shareCases}, {"Concurrent", concurrentCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.cases {
