@@ -22,6 +22,7 @@ const (
 	CodeExpungeIssued        RespCode = "EXPUNGEISSUED"
 	CodeHasChildren          RespCode = "HASCHILDREN"
 	CodeHighestModSeq        RespCode = "HIGHESTMODSEQ" // RFC 7162 section 3.1.2.1
+	CodeInProgress           RespCode = "INPROGRESS"    // see AppendInProgressCode
 	CodeInUse                RespCode = "INUSE"
 	CodeLimit                RespCode = "LIMIT"
 	CodeMailboxID            RespCode = "MAILBOXID"        // RFC 8474 section 4

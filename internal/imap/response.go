@@ -2,6 +2,7 @@ package imap
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/constance-mail/constance/internal/imap/wire"
 	"github.com/constance-mail/constance/internal/mail"
@@ -49,6 +50,22 @@ func AppendText(b []byte, text string) []byte {
 func AppendNumberCode(b []byte, code RespCode, n uint64) []byte {
 	b = append(append(append(b, '['), code...), ' ')
 	return append(strconv.AppendUint(b, n, 10), ']')
+}
+
+// AppendInProgressCode appends INPROGRESS with the tag of a command, unless it has a "]", with which some clients would
+// end the code, and how much of it is done; a total of 0 is not known. RFC 9585.
+func AppendInProgressCode(b []byte, tag string, done, total int) []byte {
+	b = append(append(append(b, '['), CodeInProgress...), " ("...)
+	if strings.Contains(tag, "]") {
+		b = append(b, "NIL "...)
+	} else {
+		b = append(wire.AppendQuoted(b, tag), ' ')
+	}
+	if total <= 0 {
+		return append(b, "NIL NIL)]"...)
+	}
+	b = append(strconv.AppendInt(b, int64(done), 10), ' ')
+	return append(strconv.AppendInt(b, int64(total), 10), ")]"...)
 }
 
 // AppendModifiedCode appends MODIFIED with the messages that were left alone: UIDs, or message numbers in the same

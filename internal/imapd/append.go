@@ -150,9 +150,11 @@ func (s *session) receive(up mail.Upload, r io.Reader, binary bool) error {
 
 // appendAll puts the messages into the mailbox. RFC 4315 section 3.
 func (s *session) appendAll(ctx context.Context, target found, msgs []mail.NewMessage) error {
-	was := s.slot.Enter(wait.StoreWrite)
-	done, err := target.acct.Append(ctx, target.box.ID, msgs)
-	s.slot.Enter(was)
+	var done mail.Appended
+	err := s.during(func() (err error) {
+		done, err = target.acct.Append(ctx, target.box.ID, msgs)
+		return err
+	})
 	if err != nil && mail.KindOf(err) == mail.NotFound {
 		return refuse(imap.CodeTryCreate, "no such mailbox")
 	}

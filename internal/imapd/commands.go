@@ -117,6 +117,7 @@ func (s *session) command(ctx context.Context) {
 	s.mu.Unlock()
 	s.slot.Reset()
 	start := time.Now()
+	s.beginProgress(start)
 	err = s.run(ctx, c)
 	outcome := s.answer(err)
 	if s.then != nil {

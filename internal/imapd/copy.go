@@ -13,7 +13,11 @@ func (s *session) copy(ctx context.Context, c *imap.Copy) error {
 	if err != nil {
 		return err
 	}
-	done, err := s.sel.acct.Copy(ctx, s.sel.id, uids, target.box.ID)
+	m, done := s.sel, mail.Copied{}
+	err = s.during(func() (err error) {
+		done, err = m.acct.Copy(ctx, m.id, uids, target.box.ID)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -29,7 +33,11 @@ func (s *session) move(ctx context.Context, c *imap.Move) error {
 	if err != nil {
 		return err
 	}
-	done, err := s.sel.acct.Move(ctx, s.sel.id, uids, target.box.ID)
+	m, done := s.sel, mail.Copied{}
+	err = s.during(func() (err error) {
+		done, err = m.acct.Move(ctx, m.id, uids, target.box.ID)
+		return err
+	})
 	if err != nil {
 		return err
 	}

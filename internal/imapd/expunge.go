@@ -18,7 +18,13 @@ func (s *session) expunge(ctx context.Context, c *imap.Expunge) error {
 	} else if uids = s.sel.view.uids(); len(uids) == 0 {
 		return nil
 	}
-	gone, modSeq, err := s.sel.acct.Expunge(ctx, s.sel.id, uids)
+	m := s.sel
+	var gone mail.UIDSet
+	var modSeq mail.ModSeq
+	err := s.during(func() (err error) {
+		gone, modSeq, err = m.acct.Expunge(ctx, m.id, uids)
+		return err
+	})
 	if err != nil {
 		return err
 	}

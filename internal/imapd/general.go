@@ -17,7 +17,7 @@ func (s *session) capabilities() []string {
 		if !s.srv.opts.NoUnauthenticate {
 			caps = append(caps, "UNAUTHENTICATE")
 		}
-		return append(caps, "IDLE", "NAMESPACE", "PREVIEW", "UIDPLUS", "UNSELECT", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
+		return append(caps, "IDLE", "INPROGRESS", "NAMESPACE", "PREVIEW", "UIDPLUS", "UNSELECT", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
 			"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "QRESYNC", "BINARY",
 			"MULTIAPPEND", "APPENDLIMIT="+strconv.FormatInt(s.srv.opts.AppendLimit, 10), "OBJECTID", "SAVEDATE", "WITHIN",
 			"QUOTA", "QUOTASET", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "QUOTA=RES-MAILBOX",

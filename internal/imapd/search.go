@@ -16,6 +16,7 @@ import (
 // decide opens no content. Memory is bounded by the page.
 type searcher struct {
 	acct mail.Account
+	tell func(done, total int) error // of the progress, between two pages
 	sel  *selected
 	snap *mail.Snapshot
 	now  time.Time
@@ -48,7 +49,7 @@ func (q *searcher) fail(err error) verdict {
 
 // run finds the messages that the client knows of and the key lets through.
 func (q *searcher) run(ctx context.Context) error {
-	last := q.sel.view.max()
+	last, done := q.sel.view.max(), 0
 	for _, p := range q.snap.Pages {
 		n := len(p.UIDs)
 		for n > 0 && p.UIDs[n-1] > last {
@@ -61,6 +62,10 @@ func (q *searcher) run(ctx context.Context) error {
 			return err
 		}
 		if err := q.page(ctx, p, n); err != nil {
+			return err
+		}
+		done += n
+		if err := q.tell(done, q.snap.Len()); err != nil {
 			return err
 		}
 	}
@@ -239,7 +244,7 @@ func (s *session) searchMailbox(ctx context.Context, c *imap.Search, save *mail.
 	if err != nil {
 		return err
 	}
-	q := searcher{acct: s.sel.acct, sel: s.sel, snap: snap, now: time.Now()}
+	q := searcher{acct: s.sel.acct, tell: s.advance, sel: s.sel, snap: snap, now: time.Now()}
 	q.key = q.compile(&c.Key)
 	if err = q.run(ctx); err != nil {
 		return err

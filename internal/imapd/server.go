@@ -45,6 +45,7 @@ type Options struct {
 	Idle        time.Duration // without a command until the session ends; default 30 minutes, the least that RFC 9051 section 5.4 allows
 	Login       time.Duration // for a client to log in; default 3 minutes
 	Conn        conn.Options  // deadlines of reads, writes and handshakes
+	Progress    time.Duration // between two notes of a command's progress; default 5 seconds. RFC 9585
 	MaxBad      int           // BAD answers in a row that end a session; default 25
 	AllowPlain  bool          // passwords without TLS from other hosts
 
@@ -111,6 +112,7 @@ func New(o Options) *Server {
 	orDefault(&o.AppendLimit, 50<<20)
 	orDefault(&o.Idle, 30*time.Minute)
 	orDefault(&o.Login, 3*time.Minute)
+	orDefault(&o.Progress, 5*time.Second)
 	orDefault(&o.MaxBad, 25)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

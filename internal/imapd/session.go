@@ -39,9 +39,10 @@ type session struct {
 
 	metadata metadataTold
 
-	tag  string // of the command in progress
-	code []byte // the code of its tagged OK, in brackets
-	bads int    // BAD answers in a row
+	tag    string    // of the command in progress
+	tellAt time.Time // when its progress is told; zero: never
+	code   []byte    // the code of its tagged OK, in brackets
+	bads   int       // BAD answers in a row
 
 	logins int          // that failed
 	then   func() error // follows the answer: what lies below the commands changes

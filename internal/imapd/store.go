@@ -20,8 +20,13 @@ func (s *session) store(ctx context.Context, c *imap.Store) error {
 	if len(uids) == 0 {
 		return nil
 	}
-	done, err := s.sel.acct.SetFlags(ctx, s.sel.id, mail.FlagChange{UIDs: uids, Op: c.Op, Flags: c.Flags,
-		Conditional: c.Conditional, UnchangedSince: c.UnchangedSince})
+	m, change := s.sel, mail.FlagChange{UIDs: uids, Op: c.Op, Flags: c.Flags, Conditional: c.Conditional,
+		UnchangedSince: c.UnchangedSince}
+	var done mail.FlagsChanged
+	err = s.during(func() (err error) {
+		done, err = m.acct.SetFlags(ctx, m.id, change)
+		return err
+	})
 	if err != nil {
 		return err
 	}
