@@ -28,7 +28,7 @@ var parsers = map[string]func(*wire.Decoder) Command{
 	"RENAME": parseRename, "SUBSCRIBE": parseSubscribe, "UNSUBSCRIBE": parseUnsubscribe,
 	"LIST": parseList, "LSUB": parseLSub, "STATUS": parseStatus, "APPEND": parseAppend,
 	"GETQUOTA": parseGetQuota, "GETQUOTAROOT": parseGetQuotaRoot, "SETQUOTA": parseSetQuota,
-	"GETMETADATA": parseGetMetadata, "SETMETADATA": parseSetMetadata,
+	"GETMETADATA": parseGetMetadata, "SETMETADATA": parseSetMetadata, "NOTIFY": parseNotify,
 	"EXPUNGE": parseExpunge, "SEARCH": parseSearch, "FETCH": parseFetch, "STORE": parseStore,
 	"COPY": parseCopy, "MOVE": parseMove, "UID": nil, // nil: see uidParsers
 }

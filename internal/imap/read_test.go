@@ -149,6 +149,8 @@ var seeds = []string{
 	`GETMETADATA (MAXSIZE 1024 DEPTH infinity) INBOX (/shared/comment /private)`, `GETMETADATA "" /shared/admin`,
 	"SETMETADATA INBOX (/private/comment {33+}\r\nMy new comment across\r\ntwo lines. /shared/comment NIL)",
 	"SETMETADATA INBOX (/private/comment ~{3+}\r\na\x00b)", `LIST "" % RETURN (METADATA (/shared/comment))`,
+	"NOTIFY SET STATUS (selected (MessageNew (UID BODY.PEEK[HEADER.FIELDS (FROM)]) MessageExpunge)) (subtree Lists NONE)",
+	"NOTIFY NONE", "NOTIFY SET (mailboxes (INBOX a) (MailboxName SubscriptionChange X-foo)) (inboxes (ServerMetadataChange))",
 	"SEARCH TEXT {6+}\r\nab\r\ncd",
 }
 

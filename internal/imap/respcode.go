@@ -31,7 +31,8 @@ const (
 	CodeNoModSeq             RespCode = "NOMODSEQ"         // RFC 7162 section 3.1.2.2
 	CodeNonexistent          RespCode = "NONEXISTENT"
 	CodeNoPerm               RespCode = "NOPERM"
-	CodeNotSaved             RespCode = "NOTSAVED" // RFC 5182 section 2.1
+	CodeNotificationOverflow RespCode = "NOTIFICATIONOVERFLOW" // RFC 5465 section 5.8
+	CodeNotSaved             RespCode = "NOTSAVED"             // RFC 5182 section 2.1
 	CodeOverQuota            RespCode = "OVERQUOTA"
 	CodeParse                RespCode = "PARSE"
 	CodePermanentFlags       RespCode = "PERMANENTFLAGS"

@@ -55,6 +55,7 @@ func commandTable() map[string]command {
 		"STATUS":      {run: on((*session).status), in: loggedIn},
 		"APPEND":      {run: on((*session).append), in: loggedIn},
 		"IDLE":        {run: on((*session).idle), in: loggedIn},
+		"NOTIFY":      {run: on((*session).setNotify), in: loggedIn},
 
 		"GETQUOTA":     {run: on((*session).getQuota), in: loggedIn},
 		"GETQUOTAROOT": {run: on((*session).getQuotaRoot), in: loggedIn},
@@ -154,7 +155,7 @@ func (s *session) run(ctx context.Context, c imap.Command) error {
 	case d.changes && s.sel.readOnly:
 		return refuse(imap.CodeNoPerm, "the mailbox is selected read-only")
 	}
-	if err := d.run(s, ctx, c); err != nil {
+	if err := s.carryOut(ctx, d, c); err != nil {
 		var broken *brokenError
 		if errors.As(err, &broken) || s.over {
 			return err
@@ -171,6 +172,20 @@ func (s *session) run(ctx context.Context, c imap.Command) error {
 		return err
 	}
 	return nil // what the command did is done; what could not be looked at now it tells later
+}
+
+// carryOut runs the command. With NOTIFY in use it finds out whether the command itself is what changes the account.
+func (s *session) carryOut(ctx context.Context, d command, c imap.Command) error {
+	if s.notify == nil {
+		return d.run(s, ctx, c)
+	}
+	before, _ := s.acct.ModSeq(ctx) // without it the client is told more than it needs
+	err := d.run(s, ctx, c)
+	if s.notify != nil && !s.over {
+		s.noteOwn(ctx, before)
+		s.watchNotify() // another mailbox may be selected
+	}
+	return err
 }
 
 var stateNames = map[state]string{

@@ -21,7 +21,7 @@ func (s *session) capabilities() []string {
 			"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "QRESYNC", "BINARY",
 			"MULTIAPPEND", "APPENDLIMIT="+strconv.FormatInt(s.srv.opts.AppendLimit, 10), "OBJECTID", "SAVEDATE", "WITHIN",
 			"QUOTA", "QUOTASET", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "QUOTA=RES-MAILBOX",
-			"METADATA", "LIST-METADATA")
+			"METADATA", "LIST-METADATA", "NOTIFY")
 	}
 	if s.canUpgrade() {
 		caps = append(caps, "STARTTLS")

@@ -26,7 +26,7 @@ func (p *metadataTold) known(own mail.ModSeq) {
 // as long as nothing did.
 func (s *session) pushMetadata(ctx context.Context) error {
 	p := &s.metadata
-	if s.features&featMetadata == 0 {
+	if s.features&featMetadata == 0 && (s.notify == nil || len(s.notify.groups) == 0) {
 		return nil
 	}
 	now, err := s.acct.ModSeq(ctx)
@@ -42,16 +42,32 @@ func (s *session) pushMetadata(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.tellAnnotated(ctx, changed, func(string) bool { return true }); err != nil {
+	if err := s.tellAnnotated(ctx, changed); err != nil {
 		return err
 	}
 	p.upTo = now
 	return nil
 }
 
-// tellAnnotated tells the names of changed annotations, those of a mailbox together; wanted chooses mailboxes ("" is the
-// server).
-func (s *session) tellAnnotated(ctx context.Context, changed []mail.Annotation, wanted func(mailbox string) bool) error {
+// wantsAnnotated tells whether changed annotations of a mailbox, or of the server (nil), are to be told. RFC 5465 sections
+// 5.6 and 5.7.
+func (s *session) wantsAnnotated(m *mail.Mailbox) bool {
+	switch {
+	case s.features&featMetadata != 0:
+		return true
+	case m != nil:
+		return s.notify.events(m.Name, m.Subscribed)&imap.EventMailboxMetadataChange != 0
+	}
+	for i := range s.notify.groups {
+		if s.notify.groups[i].Events&imap.EventServerMetadataChange != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// tellAnnotated tells the names of changed annotations, those of a mailbox together.
+func (s *session) tellAnnotated(ctx context.Context, changed []mail.Annotation) error {
 	if len(changed) == 0 {
 		return nil
 	}
@@ -59,23 +75,26 @@ func (s *session) tellAnnotated(ctx context.Context, changed []mail.Annotation, 
 	if err != nil {
 		return err
 	}
-	name := map[mail.MailboxID]string{0: ""}
+	byID := map[mail.MailboxID]*mail.Mailbox{}
 	for i := range boxes {
-		if boxes[i].ID != 0 {
-			name[boxes[i].ID] = boxes[i].Name
-		}
+		byID[boxes[i].ID] = &boxes[i]
 	}
+	byID[0] = nil
 	for len(changed) > 0 {
 		id := changed[0].Mailbox
 		var entries []string
 		for ; len(changed) > 0 && changed[0].Mailbox == id; changed = changed[1:] {
 			entries = append(entries, changed[0].Name)
 		}
-		mailbox, there := name[id]
-		if !there || !wanted(mailbox) {
+		m, there := byID[id]
+		if !there || !s.wantsAnnotated(m) {
 			continue
 		}
-		s.out.buf = imap.AppendMetadataNames(s.out.buf, mailbox, entries, s.utf8())
+		name := ""
+		if m != nil {
+			name = m.Name
+		}
+		s.out.buf = imap.AppendMetadataNames(s.out.buf, name, entries, s.utf8())
 		if err := s.out.flushLarge(); err != nil {
 			return err
 		}

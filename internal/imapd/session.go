@@ -37,8 +37,6 @@ type session struct {
 	state state
 	userState
 
-	metadata metadataTold
-
 	tag    string    // of the command in progress
 	tellAt time.Time // when its progress is told; zero: never
 	code   []byte    // the code of its tagged OK, in brackets
@@ -72,6 +70,11 @@ type userState struct {
 	user     auth.User
 	acct     mail.Account // the user's own, nil before login
 	sel      *selected    // nil while no mailbox is selected
+
+	metadata  metadataTold
+	notify    *notify     // nil as long as NOTIFY was not used
+	watches   [2]watched  // by notify; to be stopped
+	ownChange mail.ModSeq // the account's, of a command of this session that was the only change
 }
 
 func newSession(srv *Server, c net.Conn) *session {
@@ -177,6 +180,8 @@ func (s *session) awoken(ctx context.Context, err error) {
 	case errors.Is(err, conn.ErrInterrupted):
 		if s.idling {
 			s.push(ctx)
+		} else {
+			s.pushBetween(ctx)
 		}
 	case err != nil:
 		s.end(err)
@@ -257,6 +262,7 @@ func (s *session) end(err error) {
 
 // close gives back all that the session holds, and tells of its end.
 func (s *session) close() {
+	s.stopNotify()
 	if s.unwatch != nil {
 		s.unwatch()
 		s.unwatch = nil

@@ -11,8 +11,13 @@ import (
 
 // tell tells all that the client wants to know of what others have done: see sync for expunge.
 func (s *session) tell(ctx context.Context, expunge bool) error {
-	if err := s.sync(ctx, expunge); err != nil {
+	if err := s.pushNotify(ctx); err != nil {
 		return err
+	}
+	if s.wantsSelected(imap.MessageEvents) {
+		if err := s.sync(ctx, expunge); err != nil {
+			return err
+		}
 	}
 	return s.pushMetadata(ctx)
 }
@@ -62,8 +67,10 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 		return err
 	}
 	m.told = max(now, snap.Mailbox.HighestMod)
-	if err := s.tellChanged(snap, since, mail.UIDSet{{Start: 1, Stop: last}}); err != nil {
-		return err
+	if s.wantsSelected(imap.EventFlagChange) {
+		if err := s.tellChanged(snap, since, mail.UIDSet{{Start: 1, Stop: last}}); err != nil {
+			return err
+		}
 	}
 	if delayed {
 		s.tellHighest()
@@ -142,7 +149,7 @@ func (s *session) tellArrived(ctx context.Context, snap *mail.Snapshot) error {
 	m.view.add(arrived)
 	s.out.buf = imap.AppendExists(s.out.buf, m.view.len())
 	s.tellRecent()
-	return nil
+	return s.fetchArrived(ctx, snap, arrived)
 }
 
 // claimRecent makes those of uids \Recent here that are so nowhere else. IMAP4rev2 has no \Recent, and EXAMINE takes

@@ -14,6 +14,7 @@ func (s *session) unauthenticate(context.Context, *imap.Unauthenticate) error {
 	if s.srv.opts.NoUnauthenticate {
 		return bad("unknown command")
 	}
+	s.stopNotify()
 	s.userState, s.state = userState{}, notAuthenticated
 	s.dec.SetUTF8(false)
 	s.dec.SetLimits(preLogin)

@@ -1,0 +1,233 @@
+package imapd
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// notify is what a client asked to be told of by NOTIFY, and what it was told. Nothing is told from a message about a
+// change: the mailboxes are compared with what they were when they were looked at last. RFC 5465.
+type notify struct {
+	selected imap.Events // of the selected mailbox
+	delayed  bool        // its expunges wait for a command
+	fetch    []imap.FetchItem
+	groups   []imap.EventGroup // of the others
+	told     notified
+}
+
+// supportedEvents are the events that can be told. RFC 5465 section 3.1.
+const supportedEvents = imap.EventMessageNew | imap.EventMessageExpunge | imap.EventFlagChange | imap.EventMailboxName |
+	imap.EventSubscriptionChange | imap.EventMailboxMetadataChange | imap.EventServerMetadataChange
+
+// maxNotified is how many mailboxes an account may have for its changes to be told. RFC 5465 section 5.8.
+const maxNotified = 5000
+
+// setNotify is NOTIFY. What has changed so far in the selected mailbox is told first. RFC 5465 section 3.1.
+func (s *session) setNotify(ctx context.Context, c *imap.Notify) error {
+	n := &notify{}
+	for _, g := range c.Groups {
+		switch {
+		case g.Events&^supportedEvents != 0:
+			return s.badEvent()
+		case g.Mailboxes.Kind > imap.FilterSelectedDelayed:
+			n.groups = append(n.groups, g)
+		default:
+			n.selected, n.fetch = g.Events, g.Fetch
+			n.delayed = g.Mailboxes.Kind == imap.FilterSelectedDelayed
+		}
+	}
+	if len(n.groups) > 0 {
+		if err := s.beginNotify(ctx, n, c.Status); err != nil {
+			return err
+		}
+	}
+	if err := s.sync(ctx, true); err != nil {
+		return err
+	}
+	s.notify = n
+	s.watchNotify()
+	return nil
+}
+
+// badEvent refuses events that are not supported. RFC 5465 section 3.1.
+func (s *session) badEvent() error {
+	code := imap.AppendBadEventCode(nil, supportedEvents)
+	return refuse(imap.RespCode(code[1:len(code)-1]), "not supported")
+}
+
+// beginNotify looks at the mailboxes for the first time, and tells their status if that is wanted.
+func (s *session) beginNotify(ctx context.Context, n *notify, status bool) error {
+	now, boxes, err := s.lookAround(ctx)
+	if err != nil {
+		return err
+	}
+	if len(boxes) > maxNotified {
+		return refuse(imap.CodeNotificationOverflow, "too many mailboxes")
+	}
+	n.told = notifiedOf(now, boxes)
+	if s.metadata.upTo == 0 {
+		s.metadata.upTo = now
+	}
+	for i := range boxes {
+		m := &boxes[i]
+		e := n.events(m.Name, m.Subscribed)
+		if !status || m.ID == 0 || e&imap.MessageEvents == 0 || s.isSelected(m.ID) {
+			continue
+		}
+		items := imap.StatusMessages | imap.StatusUIDNext | imap.StatusUIDValidity
+		if e&imap.EventFlagChange != 0 {
+			items |= imap.StatusHighestModSeq | imap.StatusUnseen
+		}
+		if err := s.notifyStatus(ctx, m, items); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookAround is the account's mailboxes, and a ModSeq up to which everything is in them.
+func (s *session) lookAround(ctx context.Context) (mail.ModSeq, []mail.Mailbox, error) {
+	now, err := s.acct.ModSeq(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	boxes, err := s.mailboxes(ctx)
+	return now, boxes, err
+}
+
+// isSelected tells whether it is the selected mailbox, of the user's own.
+func (s *session) isSelected(id mail.MailboxID) bool {
+	return s.sel != nil && s.sel.id == id && s.sel.acct.ID() == s.acct.ID()
+}
+
+func (s *session) notifyStatus(ctx context.Context, m *mail.Mailbox, items imap.StatusItems) error {
+	at := found{place{acct: s.acct, name: m.Name}, *m}
+	if err := s.appendStatus(ctx, &at, m.Name, items); err != nil {
+		return err
+	}
+	return s.out.flushLarge()
+}
+
+// events are the events of a mailbox that the client wants to hear of. Mail may be delivered to any mailbox, so inboxes
+// are all personal ones. RFC 5465 section 6.
+func (n *notify) events(name string, subscribed bool) imap.Events {
+	var e imap.Events
+	for i := range n.groups {
+		if g := &n.groups[i]; filterMatches(&g.Mailboxes, name, subscribed) {
+			e |= g.Events
+		}
+	}
+	return e
+}
+
+// filterMatches tells whether a filter is about a mailbox of the user. The selected one it knows nothing of.
+func filterMatches(f *imap.MailboxFilter, name string, subscribed bool) bool {
+	switch f.Kind {
+	case imap.FilterInboxes, imap.FilterPersonal:
+		return true
+	case imap.FilterSubscribed:
+		return subscribed
+	case imap.FilterSubtree, imap.FilterSubtreeOne, imap.FilterMailboxes:
+	default:
+		return false
+	}
+	for _, want := range f.Names {
+		if clean, err := mail.CleanName(want); err == nil && treeMatches(f.Kind, name, clean) {
+			return true
+		}
+	}
+	return false
+}
+
+func treeMatches(kind imap.FilterKind, name, top string) bool {
+	switch {
+	case name == top:
+		return true
+	case kind == imap.FilterMailboxes || !below(name, top):
+		return false
+	}
+	return kind == imap.FilterSubtree || strings.IndexByte(name[len(top)+1:], mail.Separator) < 0
+}
+
+// parentOf is the name above a name, "" if there is none.
+func parentOf(name string) string {
+	for i := len(name) - 1; i > 0; i-- {
+		if name[i] == mail.Separator {
+			return name[:i]
+		}
+	}
+	return ""
+}
+
+// wantsSelected tells whether the client wants to hear of these events in the selected mailbox: all of them as long as it
+// has not used NOTIFY.
+func (s *session) wantsSelected(e imap.Events) bool {
+	return s.notify == nil || s.notify.selected&e != 0
+}
+
+// pushBetween tells, between two commands, what the client asked for by NOTIFY. A store in trouble is no reason to end the
+// session: it looks again at the next command.
+func (s *session) pushBetween(ctx context.Context) {
+	if s.notify == nil {
+		return
+	}
+	err := s.tell(ctx, !s.notify.delayed)
+	var broken *brokenError
+	if errors.As(err, &broken) {
+		s.end(broken.err)
+	}
+}
+
+// active tells whether there is anything to tell between commands.
+func (n *notify) active() bool { return n != nil && (n.selected != 0 || len(n.groups) > 0) }
+
+// watchNotify has the session woken between commands too, if the client asked for that.
+func (s *session) watchNotify() {
+	for i, want := range s.notifyAccounts() {
+		w, id := &s.watches[i], mail.AccountID("")
+		if want != nil {
+			id = want.ID()
+		}
+		if w.acct == id {
+			continue
+		}
+		if w.stop != nil {
+			w.stop()
+		}
+		*w = watched{acct: id}
+		if want != nil {
+			w.stop = want.Watch(s.conn.Interrupt)
+			s.conn.Interrupt() // it may have changed since it was looked at
+		}
+	}
+}
+
+// notifyAccounts are the accounts to watch between commands, nil for none: the user's own, and that of the selected mailbox
+// if that is another one.
+func (s *session) notifyAccounts() [2]mail.Account {
+	var out [2]mail.Account
+	if !s.notify.active() || s.over {
+		return out
+	}
+	out[0] = s.acct
+	if s.sel != nil && s.notify.selected != 0 && s.sel.acct.ID() != s.acct.ID() {
+		out[1] = s.sel.acct
+	}
+	return out
+}
+
+// watched is an account that a session watches between commands.
+type watched struct {
+	acct mail.AccountID // "" for none
+	stop func()
+}
+
+// stopNotify ends the watches of a session that ends.
+func (s *session) stopNotify() {
+	s.notify = nil
+	s.watchNotify()
+}

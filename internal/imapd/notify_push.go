@@ -1,0 +1,292 @@
+package imapd
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// notified is the account's mailboxes as the client knows them.
+type notified struct {
+	upTo  mail.ModSeq // everything up to here is in it
+	boxes map[mail.MailboxID]notifiedBox
+	names map[string]bool // that are subscribed without being there
+}
+
+// notifiedBox is what can change of a mailbox.
+type notifiedBox struct {
+	name             string
+	subscribed       bool
+	validity         mail.UIDValidity
+	next             mail.UID
+	messages, unseen uint32
+	highest          mail.ModSeq
+}
+
+func notifiedOf(now mail.ModSeq, boxes []mail.Mailbox) notified {
+	n := notified{upTo: now, boxes: make(map[mail.MailboxID]notifiedBox, len(boxes))}
+	for i := range boxes {
+		m := &boxes[i]
+		if m.ID != 0 {
+			n.boxes[m.ID] = notifiedBox{m.Name, m.Subscribed, m.UIDValidity, m.UIDNext, m.Messages, m.Unseen, m.HighestMod}
+			continue
+		}
+		if n.names == nil {
+			n.names = make(map[string]bool)
+		}
+		n.names[m.Name] = true
+	}
+	return n
+}
+
+// pushNotify tells what changed in the account since the client was told last. Without a change it costs a look at the
+// account's ModSeq. RFC 5465 section 5.
+func (s *session) pushNotify(ctx context.Context) error {
+	n := s.notify
+	if n == nil || len(n.groups) == 0 {
+		return nil
+	}
+	now, err := s.acct.ModSeq(ctx)
+	if err != nil || now <= n.told.upTo {
+		return err
+	}
+	now, boxes, err := s.lookAround(ctx)
+	if err != nil {
+		return err
+	}
+	if len(boxes) > maxNotified {
+		s.notify = &notify{}
+		s.watchNotify()
+		s.out.buf = imap.AppendCond(s.out.buf, imap.Untagged, imap.OK, imap.CodeNotificationOverflow, "too many mailboxes")
+		return nil
+	}
+	before := n.told
+	n.told = notifiedOf(now, boxes)
+	if now == s.ownChange && before.upTo == now-1 { // this session's own, and nobody else's: not news
+		return nil
+	}
+	p := notifier{s: s, n: n, boxes: boxes, before: &before}
+	if err := p.names(); err != nil {
+		return err
+	}
+	return p.messages(ctx)
+}
+
+// noteOwn takes note that a command of this session was the only one that changed the account, if so it was.
+func (s *session) noteOwn(ctx context.Context, before mail.ModSeq) {
+	if now, err := s.acct.ModSeq(ctx); err == nil && now == before+1 {
+		s.ownChange = now
+	}
+}
+
+// notifier tells the differences between two looks at the mailboxes.
+type notifier struct {
+	s      *session
+	n      *notify
+	boxes  []mail.Mailbox
+	before *notified
+
+	entries map[string]*listEntry // made when first needed
+	done    map[string]bool       // names that were told of
+}
+
+// names tells of mailboxes that were created, renamed and deleted, and of subscriptions. RFC 5465 sections 5.4 and 5.5.
+func (p *notifier) names() error {
+	p.done = make(map[string]bool)
+	for i := range p.boxes {
+		m := &p.boxes[i]
+		was, known := p.before.boxes[m.ID]
+		e := p.n.events(m.Name, m.Subscribed)
+		switch {
+		case m.ID == 0:
+			if !p.before.names[m.Name] {
+				p.subscription(m.Name, e)
+			}
+		case !known:
+			p.created(m.Name, e)
+		case was.name != m.Name:
+			p.renamed(m, was.name, e)
+		case was.subscribed != m.Subscribed:
+			p.subscription(m.Name, e|p.n.events(m.Name, was.subscribed))
+		}
+		if err := p.s.out.flushLarge(); err != nil {
+			return err
+		}
+	}
+	p.gone()
+	return p.s.out.flushLarge()
+}
+
+// gone tells of what was there before.
+func (p *notifier) gone() {
+	var names []string
+	for id, was := range p.before.boxes {
+		if _, there := p.n.told.boxes[id]; !there {
+			names = append(names, was.name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if p.n.events(name, false)&imap.EventMailboxName != 0 {
+			p.list(name, "")
+			p.parent(name)
+		}
+	}
+	for name := range p.before.names {
+		if _, there := p.n.told.names[name]; !there {
+			p.subscription(name, p.n.events(name, true))
+		}
+	}
+}
+
+func (p *notifier) created(name string, e imap.Events) {
+	if e&imap.EventMailboxName != 0 {
+		p.list(name, "")
+		p.parent(name)
+	}
+}
+
+// parent tells of the mailbox above one that was created or deleted: it is affected, too. RFC 5465 section 5.4.
+func (p *notifier) parent(name string) {
+	if above := parentOf(name); above != "" && p.n.events(above, false)&imap.EventMailboxName != 0 {
+		p.list(above, "")
+	}
+}
+
+// renamed tells of a rename, of the topmost mailbox alone: those below it go with it. RFC 5465 section 5.4.
+func (p *notifier) renamed(m *mail.Mailbox, old string, e imap.Events) {
+	oldUp, newUp := parentOf(old), parentOf(m.Name)
+	if e&imap.EventMailboxName == 0 || oldUp != "" && oldUp != newUp && p.moved(oldUp, newUp) &&
+		strings.TrimPrefix(old, oldUp) == strings.TrimPrefix(m.Name, newUp) {
+		return
+	}
+	p.list(m.Name, old)
+}
+
+// moved tells whether a mailbox had the one name and has the other one now.
+func (p *notifier) moved(from, to string) bool {
+	for id, was := range p.before.boxes {
+		if was.name == from {
+			return p.n.told.boxes[id].name == to
+		}
+	}
+	return false
+}
+
+func (p *notifier) subscription(name string, e imap.Events) {
+	if e&imap.EventSubscriptionChange != 0 {
+		p.list(name, "")
+	}
+}
+
+// list tells of a name as it is now, once. RFC 5465 sections 5.4 and 5.5.
+func (p *notifier) list(name, old string) {
+	if p.done[name] {
+		return
+	}
+	p.done[name] = true
+	if p.entries == nil {
+		p.entries = make(map[string]*listEntry)
+		entries := tree(p.boxes)
+		for i := range entries {
+			p.entries[entries[i].name] = &entries[i]
+		}
+	}
+	d := imap.ListData{Name: name, OldName: old, Attrs: imap.AttrNonExistent | imap.AttrHasNoChildren}
+	if e := p.entries[name]; e != nil {
+		d.Attrs = imap.AttrHasNoChildren
+		if e.implied {
+			d.Attrs = imap.AttrHasChildren
+		}
+		if !e.exists {
+			d.Attrs |= imap.AttrNonExistent
+		}
+		if e.subscribed {
+			d.Attrs |= imap.AttrSubscribed
+		}
+		if e.box != nil {
+			d.Uses = e.box.Uses
+		}
+	}
+	p.s.out.buf = imap.AppendList(p.s.out.buf, &d, p.s.utf8())
+}
+
+// messages tells of messages in mailboxes that are not selected. RFC 5465 sections 5.1 to 5.3.
+func (p *notifier) messages(ctx context.Context) error {
+	for i := range p.boxes {
+		m := &p.boxes[i]
+		if m.ID == 0 || p.s.isSelected(m.ID) {
+			continue
+		}
+		was, known := p.before.boxes[m.ID]
+		if !known {
+			was = notifiedBox{next: 1, validity: m.UIDValidity, highest: m.HighestMod}
+		}
+		items := p.s.changedItems(m, &was, p.n.events(m.Name, m.Subscribed))
+		if items == 0 {
+			continue
+		}
+		if err := p.s.notifyStatus(ctx, m, items); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changedItems is what there is to tell of a mailbox that is not selected, 0 for nothing.
+func (s *session) changedItems(m *mail.Mailbox, was *notifiedBox, e imap.Events) (items imap.StatusItems) {
+	condStore := s.features&featCondStore != 0
+	if e&imap.EventMessageNew != 0 && (m.UIDNext != was.next || m.Messages != was.messages) {
+		items |= imap.StatusMessages | imap.StatusUIDNext | imap.StatusUIDValidity
+		if condStore {
+			items |= imap.StatusHighestModSeq
+		}
+	}
+	if e&imap.EventFlagChange == 0 {
+		return items
+	}
+	if m.Unseen != was.unseen || m.UIDValidity != was.validity {
+		items |= imap.StatusUnseen | imap.StatusUIDValidity
+	}
+	if condStore && m.HighestMod != was.highest {
+		items |= imap.StatusHighestModSeq | imap.StatusUIDValidity
+	}
+	return items
+}
+
+// without are those of uids that another change than this one brought.
+func without(snap *mail.Snapshot, uids mail.UIDSet, change mail.ModSeq) (out mail.UIDSet) {
+	for _, r := range uids {
+		i, _ := snap.Find(r.Start)
+		for ; i < snap.Len(); i++ {
+			p, row := snap.Locate(i)
+			if p.UIDs[row] > r.Stop {
+				break
+			}
+			if p.ModSeqs[row] != change {
+				out.Add(p.UIDs[row])
+			}
+		}
+	}
+	return out
+}
+
+// fetchArrived tells of new messages in the selected mailbox what the client asked for, but not of those that it added
+// itself. RFC 5465 section 5.2.
+func (s *session) fetchArrived(ctx context.Context, snap *mail.Snapshot, arrived mail.UIDSet) error {
+	if s.notify == nil || len(s.notify.fetch) == 0 {
+		return nil
+	}
+	if s.sel.acct.ID() == s.acct.ID() {
+		arrived = without(snap, arrived, s.ownChange)
+	}
+	f := fetchers.Get().(*fetcher)
+	defer f.close()
+	f.s, f.plan, f.buf, f.text = s, s.plan(&imap.Fetch{UID: true, Items: s.notify.fetch}), getBuffer(), getBuffer()
+	f.snap = snap
+	_, err := f.run(ctx, arrived)
+	return err
+}
