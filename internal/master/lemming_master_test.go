@@ -112,6 +112,9 @@ func obey(m *Master, c net.Conn) {
 		json.NewEncoder(c).Encode(s)
 	case "upgrade":
 		json.NewEncoder(c).Encode(m.Upgrade(ctx, arg).Error())
+	case "drain":
+		n, _ := m.Drain(ctx, arg)
+		json.NewEncoder(c).Encode(n)
 	case "why":
 		_, _, why, _ := m.Upgrades(ctx)
 		json.NewEncoder(c).Encode(why)
@@ -138,7 +141,9 @@ func launchBy(t *testing.T, cmd *exec.Cmd, dir string, services ...Service) *pro
 		dir = t.TempDir()
 	}
 	for k := range services {
-		services[k].Path = self()
+		if services[k].Argv[0] == "lemming" {
+			services[k].Path = self()
+		}
 	}
 	text, err := json.Marshal(struct{ Services []Service }{services})
 	if err != nil {
