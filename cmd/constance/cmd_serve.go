@@ -25,7 +25,8 @@ import (
 const serveLong = `Runs the server: a master process that starts and looks after the services imap,
 imaps, lmtp and http as processes of their own, on the data directory, which is made
 if it is missing. A self-signed certificate is made once, unless the configuration
-names another. Once a day expunged messages are purged (see "constance purge").
+names another. Once a day expunged messages are purged (see "constance purge") and
+indexes of text brought up to date (see "constance index").
 
 SIGTERM and SIGINT end the server: sessions get the time of server.drain to
 finish. SIGHUP reads the configuration again and replaces the workers, busy
@@ -272,7 +273,22 @@ func (s *server) masterConfig(c *config.Config) master.Config {
 	add("lmtp", c.Listen.LMTP, c.LMTP.Workers, c.LMTP.Workers, "lmtpd")
 	add("http", c.Listen.HTTP, 1, 1, "httpd")
 	mc.Events = []master.Event{{Name: "purge", Argv: s.argv("purge", "--log"), Period: 24 * time.Hour}}
+	s.addIndexer(&mc, c.Store.Index)
 	return mc
+}
+
+// addIndexer adds what writes the indexes of text: a daemon for accounts that searches name, and once a day all that have
+// one, or that should.
+func (s *server) addIndexer(mc *master.Config, which string) {
+	daily := s.argv("index", "--log", "--existing")
+	switch which {
+	case "none":
+		return
+	case "all":
+		daily = s.argv("index", "--log")
+	}
+	mc.Services = append(mc.Services, master.Service{Name: "index", Argv: s.argv("index", "--follow"), Daemon: true})
+	mc.Events = append(mc.Events, master.Event{Name: "reindex", Argv: daily, Period: 24 * time.Hour})
 }
 
 // argv is the command line of one of our own verbs.

@@ -1,5 +1,5 @@
 // Command constance is the whole of Constance: the server (serve, master), its services (imapd, lmtpd, httpd, started by a
-// master) and the admin's verbs (user, mailbox, deliver, verify, purge, status, config). One file per verb.
+// master) and the admin's verbs (user, mailbox, deliver, verify, purge, index, status, config). One file per verb.
 //
 // Messages go to standard error as "constance: what: why", lower case, no full stop. A line "constance: hint: ..."
 // follows if the reader can act on it. Exit 0 done, 1 failed, 2 wrong usage, 75 try later, 78 wrong configuration.

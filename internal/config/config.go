@@ -73,6 +73,7 @@ type Store struct {
 	QuotaMessages int64         // messages of a new account; 0 none
 	Mailboxes     []Mailbox     // of a new account, besides INBOX
 	PurgeAfter    time.Duration // from expunge to removal
+	Index         string        // which accounts get an index of text: searched, all or none
 }
 
 // Mailbox is a mailbox of each new account.

@@ -82,6 +82,7 @@ mailboxes = [
   "Lists/go",
 ]
 purge_after = "2d"
+index = "all"
 [log]
 format = "json"
 `))
@@ -91,12 +92,13 @@ format = "json"
 	want := Default()
 	want.IMAP.Workers, want.IMAP.AppendLimit, want.IMAP.LoginTime = 5, 2<<30, 90*time.Second
 	want.Store.Mailboxes, want.Store.PurgeAfter = []Mailbox{{"Sent", "sent"}, {"Lists/go", ""}}, 48*time.Hour
+	want.Store.Index = "all"
 	want.Log.Format, want.IMAP.Unauthenticate = "json", false
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v\nwant %+v", c, want)
 	}
 	changed := "[imap]\nworkers = 5\nlogin_time = \"1m30s\"\nappend_limit = \"2 GiB\"\nunauthenticate = false\n" +
-		"[store]\nmailboxes = [\"Sent:sent\", \"Lists/go\"]\npurge_after = \"2d\"\n[log]\nformat = \"json\"\n"
+		"[store]\nmailboxes = [\"Sent:sent\", \"Lists/go\"]\npurge_after = \"2d\"\nindex = \"all\"\n[log]\nformat = \"json\"\n"
 	if got := string(c.AppendChanged(nil)); got != changed {
 		t.Errorf("changed:\n%s\nwant\n%s", got, changed)
 	}

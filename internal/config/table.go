@@ -99,6 +99,8 @@ func (c *Config) storeSections() []section {
 				"Mailboxes of a new account besides INBOX, as NAME or NAME:USE; USE is one of " + strings.Join(uses, ", ") + ". RFC 6154."},
 			{"purge_after", span{&c.Store.PurgeAfter, 0, 3650 * day}, "14d",
 				"How long expunged messages keep their room before the daily purge gives it back."},
+			{"index", choice{&c.Store.Index, []string{"searched", "all", "none"}}, "searched",
+				"Which accounts get an index of their text, a third of its size: those whose users search it, all, or none. See `constance index`."},
 		}},
 		{"auth", "How passwords are kept and checked.", []field{
 			{"scheme", choice{&c.Auth.Scheme, []string{"ARGON2ID", "BLF-CRYPT", "SHA512-CRYPT", "SHA256-CRYPT", "PBKDF2", "PLAIN"}}, "ARGON2ID",

@@ -50,10 +50,20 @@ type Account interface {
 	Verify(ctx context.Context, report func(Problem)) error
 	// Purge gives back the room of what was expunged before the given time, and forgets those expunges.
 	Purge(ctx context.Context, before time.Time) (PurgeResult, error)
-	// IndexText brings the index of text up to date, which TextCandidates asks; with rebuild it is made anew. It may take minutes
-	// and blocks nobody. Kind Unavailable: somebody else is at it.
-	IndexText(ctx context.Context, rebuild bool) (TextIndex, error)
+	// IndexText brings the index of text up to date, which TextCandidates asks. It may take minutes and blocks nobody. Kind
+	// Unavailable: somebody else is at it.
+	IndexText(ctx context.Context, how Indexing) (TextIndex, error)
 }
+
+// Indexing says what IndexText does.
+type Indexing uint8
+
+// The ways of IndexText.
+const (
+	IndexMake   Indexing = iota // make it if there is none
+	IndexUpdate                 // nothing if there is none
+	IndexAnew                   // make it anew
+)
 
 // TextIndex is what an index of text has after an IndexText, all 0 if the store has none.
 type TextIndex struct {

@@ -21,7 +21,7 @@ func (h *handle) TextCandidates(
 }
 
 // IndexText implements mail.Account.
-func (h *handle) IndexText(ctx context.Context, _ bool) (mail.TextIndex, error) {
+func (h *handle) IndexText(ctx context.Context, _ mail.Indexing) (mail.TextIndex, error) {
 	a, err := h.enter(ctx, "index text")
 	if err != nil {
 		return mail.TextIndex{}, err

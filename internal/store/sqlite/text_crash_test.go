@@ -73,8 +73,8 @@ func startTextCrash(t *testing.T, dir string) *exec.Cmd {
 // textCrashChild makes the index anew until it is killed.
 func textCrashChild(t *testing.T, dir string) {
 	a := openTest(t, dir, Options{InlineLimit: 1000}).Account("alice")
-	for rebuild := false; ; rebuild = !rebuild {
-		_, err := a.IndexText(context.Background(), rebuild)
+	for how := mail.IndexMake; ; how = mail.IndexAnew - how {
+		_, err := a.IndexText(context.Background(), how)
 		if err != nil && mail.KindOf(err) != mail.Unavailable && !strings.Contains(err.Error(), "locked") {
 			t.Fatal(err)
 		}

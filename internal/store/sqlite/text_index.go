@@ -22,18 +22,22 @@ const (
 )
 
 // IndexText implements mail.Account.
-func (a *account) IndexText(ctx context.Context, rebuild bool) (mail.TextIndex, error) {
-	_ = os.Remove(a.store.dir + unindexedDir + string(a.id)) // a search that misses more from now on notes it again
-	if _, err := os.Stat(a.store.accountDir(a.id)); err != nil {
-		return mail.TextIndex{}, nil // an account without mail stays as it is
+func (a *account) IndexText(ctx context.Context, how mail.Indexing) (mail.TextIndex, error) {
+	there := a.store.accountDir(a.id)
+	if how == mail.IndexUpdate {
+		there += textName
 	}
+	if _, err := os.Stat(there); errors.Is(err, os.ErrNotExist) {
+		return mail.TextIndex{}, nil // an account without mail does not come into being
+	}
+	_ = os.Remove(a.store.dir + unindexedDir + string(a.id)) // a search that misses more from now on notes it again
 	f, err := a.acquire()
 	if err != nil {
 		return mail.TextIndex{}, err
 	}
 	defer f.release()
 	x := textIndexer{a: a, f: f, look: newTextLook()}
-	if rebuild {
+	if how == mail.IndexAnew {
 		err = removeText(ctx, f.dir)
 	}
 	if err == nil {

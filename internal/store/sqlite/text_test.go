@@ -58,7 +58,7 @@ func (e *textTest) deliver(text string) {
 
 func (e *textTest) index() mail.TextIndex {
 	e.Helper()
-	sum, err := e.a.IndexText(context.Background(), false)
+	sum, err := e.a.IndexText(context.Background(), mail.IndexMake)
 	e.ok(err)
 	return sum
 }
@@ -102,6 +102,10 @@ func (e *textTest) noted() bool {
 func TestTextIndex(t *testing.T) {
 	e := newTextTest(t, 12)
 	e.wantAll("without an index", "word7.")
+	if sum, err := e.a.IndexText(context.Background(), mail.IndexUpdate); err != nil || sum != (mail.TextIndex{}) {
+		t.Errorf("updated without an index: %+v, %v", sum, err)
+	}
+	e.wantAll("still without an index", "word7.")
 	if sum := e.index(); sum.Indexed != 12 || sum.Contents != 12 || sum.Passed != 0 || sum.Octets < 4096 {
 		t.Errorf("got %+v", sum)
 	}
@@ -309,7 +313,7 @@ func TestTextNoted(t *testing.T) {
 // TestTextNoAccount: to index an account does not make it.
 func TestTextNoAccount(t *testing.T) {
 	s := openTest(t, t.TempDir(), Options{})
-	if sum, err := s.Account("nobody").IndexText(context.Background(), true); err != nil || sum != (mail.TextIndex{}) {
+	if sum, err := s.Account("nobody").IndexText(context.Background(), mail.IndexAnew); err != nil || sum != (mail.TextIndex{}) {
 		t.Errorf("got %+v, %v", sum, err)
 	}
 	if found, _ := filepath.Glob(s.dir + "/accounts/*"); len(found) > 0 {
@@ -333,7 +337,7 @@ func TestTextInUse(t *testing.T) {
 	taken, err := lockText(e.dir, unix.LOCK_EX)
 	e.ok(err)
 	e.wantAll("being taken away", "word1.")
-	if _, err := e.a.IndexText(context.Background(), false); mail.KindOf(err) != mail.Unavailable {
+	if _, err := e.a.IndexText(context.Background(), mail.IndexMake); mail.KindOf(err) != mail.Unavailable {
 		t.Errorf("got %v", err)
 	}
 	e.ok(taken.Close())

@@ -151,7 +151,7 @@ func testTextNeverLost(e *env) {
 		case 0, 1:
 			c.add(e, r, 1+r.IntN(20))
 		case 2, 3:
-			_, err := e.acc.IndexText(e.ctx, r.IntN(5) == 0)
+			_, err := e.acc.IndexText(e.ctx, pick(r, []mail.Indexing{mail.IndexMake, mail.IndexUpdate, mail.IndexAnew}))
 			e.ok(err)
 		case 4:
 			c.purge(e, r)
@@ -168,7 +168,7 @@ func testTextJustNow(e *env) {
 	r := rand.New(rand.NewPCG(6, 6))
 	c := textCheck{texts: make(map[mail.ContentID]*looked)}
 	c.add(e, r, 30)
-	_, err := e.acc.IndexText(e.ctx, false)
+	_, err := e.acc.IndexText(e.ctx, mail.IndexMake)
 	e.ok(err)
 	other := e.second()
 	for range 10 {
@@ -184,7 +184,7 @@ func testTextAnswers(e *env) {
 		msgs = append(msgs, e.upload([]byte("Subject: fruit\r\n\r\n"+word+"\r\n")))
 	}
 	ids := e.append(e.box("INBOX").ID, msgs...).Contents
-	sum, err := e.acc.IndexText(e.ctx, false)
+	sum, err := e.acc.IndexText(e.ctx, mail.IndexMake)
 	e.ok(err)
 	got, err := e.acc.TextCandidates(e.ctx, ids[0], ids[2], [][]byte{[]byte("APPLE"), []byte("BANANA"), []byte("CHERRY"), []byte("X")})
 	e.ok(err)
@@ -199,12 +199,12 @@ func testTextAnswers(e *env) {
 	if sum.Contents > 0 && (sum.Contents != 3 || sum.Indexed != 3 || sum.Passed != 0 || sum.Octets == 0) {
 		e.Errorf("got %+v", sum)
 	}
-	again, err := e.acc.IndexText(e.ctx, false)
+	again, err := e.acc.IndexText(e.ctx, mail.IndexMake)
 	e.ok(err)
 	if again.Indexed != 0 || again.Contents != sum.Contents {
 		e.Errorf("again: got %+v", again)
 	}
-	anew, err := e.acc.IndexText(e.ctx, true)
+	anew, err := e.acc.IndexText(e.ctx, mail.IndexAnew)
 	e.ok(err)
 	if anew.Indexed != sum.Indexed {
 		e.Errorf("anew: got %+v", anew)
@@ -220,7 +220,7 @@ func testTextTwoIndex(e *env) {
 		done := make(chan error, 2)
 		for _, a := range []mail.Account{e.acc, other} {
 			go func() {
-				_, err := a.IndexText(e.ctx, false)
+				_, err := a.IndexText(e.ctx, mail.IndexMake)
 				done <- err
 			}()
 		}
@@ -254,6 +254,6 @@ func testTextRefused(e *env) {
 	e.ok(s.Close())
 	_, err = a.TextCandidates(e.ctx, 1, 2, nil)
 	e.kind(err, mail.Unavailable)
-	_, err = a.IndexText(e.ctx, false)
+	_, err = a.IndexText(e.ctx, mail.IndexMake)
 	e.kind(err, mail.Unavailable)
 }
