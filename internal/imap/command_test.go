@@ -1,7 +1,6 @@
 package imap
 
 import (
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -137,67 +136,6 @@ func TestStatus(t *testing.T) {
 	}.run(t)
 	bad{"STATUS", "STATUS a", "STATUS a ()", "STATUS a MESSAGES", "STATUS a (FOO)", "STATUS a (MESSAGES",
 		"STATUS a (MESSAGES) x"}.run(t)
-}
-
-// RFC 9051 section 6.3.12, RFC 3516 section 4.4, RFC 3502.
-func TestAppend(t *testing.T) {
-	at := time.Date(1996, 7, 17, 2, 44, 25, 0, time.FixedZone("", -7*3600))
-	for line, want := range map[string]Append{
-		"saved {3}":                               {"saved", AppendMessage{Size: 3, Sync: true}},
-		"saved {3+}":                              {"saved", AppendMessage{Size: 3}},
-		"saved ~{3+}":                             {"saved", AppendMessage{Size: 3, Binary: true}},
-		"&Jjo- () {3+}":                           {"☺", AppendMessage{Size: 3}},
-		`a (\seen $x \Recent) {3+}`:               {"a", AppendMessage{Size: 3, Flags: []mail.Flag{mail.Seen, "$x"}}},
-		`a "17-Jul-1996 02:44:25 -0700" {3+}`:     {"a", AppendMessage{Size: 3, Date: at}},
-		`a (x) "17-Jul-1996 02:44:25 -0700" {3+}`: {"a", AppendMessage{Size: 3, Date: at, Flags: []mail.Flag{"x"}}},
-	} {
-		d := decoderOf("t APPEND "+line+"\r\nabc {0}\r\n\r\nnext NOOP\r\n", false)
-		_, c, err := Read(d)
-		if err != nil {
-			t.Errorf("%q: %v", line, err)
-			continue
-		}
-		got := c.(*Append)
-		if back, want := string(got.Append(nil, false)), string(want.Append(nil, false)); back != want ||
-			!got.Message.Date.Equal(at) && !got.Message.Date.IsZero() {
-			t.Errorf("%q: got %q, want %q", line, back, want)
-		}
-		for i, want := range []string{"abc", ""} {
-			r, err := d.Literal()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if octets, err := io.ReadAll(r); err != nil || string(octets) != want {
-				t.Errorf("%q: octets %q, %v", line, octets, err)
-			}
-			if more, err := got.Next(d); err != nil || more != (i == 0) {
-				t.Errorf("%q: more %v, %v", line, more, err)
-			}
-		}
-		if tag, _, err := Read(d); err != nil || tag != "next" {
-			t.Errorf("%q: then tag %q, %v", line, tag, err)
-		}
-	}
-	bad{"APPEND", "APPEND a", "APPEND a ", "APPEND a {3", `APPEND a "x" {3+}` + "\r\nabc", "APPEND a x {3+}\r\nabc",
-		`APPEND a (\) {3+}` + "\r\nabc", "APPEND a (x){3+}\r\nabc",
-		"APPEND a {x}", "APPEND a ~{3", `APPEND a "17-Jul-1996 02:44:25 -0700"{3+}` + "\r\nabc",
-		"APPEND a ~~{3+}\r\nabc"}.run(t)
-}
-
-func TestAppendEndsBadly(t *testing.T) {
-	for _, rest := range []string{"x", " x", " {3+", " (x) {2+}x\r\n"} {
-		d := decoderOf("t APPEND a {1+}\r\n!"+rest+"\r\nnext NOOP\r\n", false)
-		_, c, err := Read(d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r, err := d.Literal(); err == nil {
-			_, _ = io.ReadAll(r) // what it is does not matter
-		}
-		if more, err := c.(*Append).Next(d); err == nil || more {
-			t.Errorf("%q: more %v", rest, more)
-		}
-	}
 }
 
 func item(a FetchAttr) FetchItem { return FetchItem{Attr: a} }

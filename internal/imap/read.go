@@ -17,7 +17,7 @@ type Command interface {
 	Append(b []byte, utf8 bool) []byte
 }
 
-// parsers reads what follows the verb, up to the end of the line; only APPEND stops before its literal.
+// parsers reads what follows the verb, up to the end of the line; only APPEND and REPLACE stop before their octets.
 var parsers = map[string]func(*wire.Decoder) Command{
 	"CAPABILITY": simple(&Capability{}), "NOOP": simple(&Noop{}), "LOGOUT": simple(&Logout{}),
 	"STARTTLS": simple(&StartTLS{}), "NAMESPACE": simple(&Namespace{}), "IDLE": simple(&Idle{}),
@@ -26,7 +26,7 @@ var parsers = map[string]func(*wire.Decoder) Command{
 	"ID": parseID, "AUTHENTICATE": parseAuthenticate, "LOGIN": parseLogin, "ENABLE": parseEnable,
 	"SELECT": parseSelect, "EXAMINE": parseExamine, "CREATE": parseCreate, "DELETE": parseDelete,
 	"RENAME": parseRename, "SUBSCRIBE": parseSubscribe, "UNSUBSCRIBE": parseUnsubscribe,
-	"LIST": parseList, "LSUB": parseLSub, "STATUS": parseStatus, "APPEND": parseAppend,
+	"LIST": parseList, "LSUB": parseLSub, "STATUS": parseStatus, "APPEND": parseAppend, "REPLACE": parseReplace,
 	"GETQUOTA": parseGetQuota, "GETQUOTAROOT": parseGetQuotaRoot, "SETQUOTA": parseSetQuota,
 	"GETMETADATA": parseGetMetadata, "SETMETADATA": parseSetMetadata, "NOTIFY": parseNotify,
 	"EXPUNGE": parseExpunge, "SEARCH": parseSearch, "FETCH": parseFetch, "STORE": parseStore,
@@ -36,7 +36,7 @@ var parsers = map[string]func(*wire.Decoder) Command{
 // uidParsers reads what follows UID and the verb. RFC 9051 section 6.4.9.
 var uidParsers = map[string]func(*wire.Decoder) Command{
 	"EXPUNGE": parseUIDExpunge, "SEARCH": parseUIDSearch, "FETCH": parseUIDFetch, "STORE": parseUIDStore,
-	"COPY": parseUIDCopy, "MOVE": parseUIDMove,
+	"COPY": parseUIDCopy, "MOVE": parseUIDMove, "REPLACE": parseUIDReplace,
 }
 
 // Read reads the next command. A *wire.SyntaxError is the client's mistake: the command was passed over, the answer

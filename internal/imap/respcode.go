@@ -11,6 +11,7 @@ const (
 	CodeAuthenticationFailed RespCode = "AUTHENTICATIONFAILED"
 	CodeAuthorizationFailed  RespCode = "AUTHORIZATIONFAILED"
 	CodeBadCharset           RespCode = "BADCHARSET"
+	CodeBadURL               RespCode = "BADURL" // see BadURLCode
 	CodeCannot               RespCode = "CANNOT"
 	CodeCapability           RespCode = "CAPABILITY"
 	CodeClientBug            RespCode = "CLIENTBUG"

@@ -13,56 +13,182 @@ import (
 	"github.com/constance-mail/constance/internal/wait"
 )
 
-// The bounds of an APPEND of many messages: how many, octets of all in multiples of AppendLimit. RFC 3502.
+// The bounds of an APPEND: how many messages, how many parts of each, octets of all in multiples of AppendLimit. RFC
+// 3502, RFC 4469.
 const (
 	maxAppend      = 500
+	maxParts       = 500
 	maxAppendTotal = 4
 )
 
 // append is APPEND. The octets go to the store as they come, never into memory as a whole. All messages are stored, or
-// none. RFC 9051 section 6.3.12, RFC 3502, RFC 7889.
-func (s *session) append(ctx context.Context, c *imap.Append) (err error) {
-	target, err := s.appendTarget(ctx, c)
-	if err != nil {
-		return s.refuseMessage(&c.Message, err)
+// none. RFC 9051 section 6.3.12, RFC 3502, RFC 4469, RFC 7889.
+func (s *session) append(ctx context.Context, c *imap.Append) error {
+	a := appender{s: s, c: c}
+	defer a.close()
+	if err := a.receive(ctx); err != nil {
+		return err
 	}
-	var msgs []mail.NewMessage
-	defer func() {
-		for _, m := range msgs {
-			if e := m.Upload.Close(); e != nil && err == nil {
-				s.srv.opts.Log.Warn("closing an upload", "error", e)
-			}
-		}
-	}()
-	total := int64(0)
-	for more := true; more; {
-		total += c.Message.Size
-		if err := s.appendAllowed(&c.Message, len(msgs), total); err != nil {
-			return s.refuseMessage(&c.Message, err)
-		}
-		m, err := s.upload(ctx, target.acct, &c.Message)
-		if m.Upload != nil {
-			msgs = append(msgs, m)
-		}
-		if err != nil {
-			return s.skip(err)
-		}
-		if more, err = c.Next(s.dec); err != nil {
-			return connectionOr(err)
-		}
-	}
-	return s.appendAll(ctx, target, msgs)
+	return s.appendAll(ctx, a.target, a.msgs)
 }
 
-// refuseMessage is skip before the octets of m: those that come unasked are passed over if they are no more than APPEND
-// takes, so that the client gets to know err. RFC 7888 section 4.
-func (s *session) refuseMessage(m *imap.AppendMessage, err error) error {
-	if !m.Sync && m.Size <= s.srv.opts.AppendLimit {
-		if _, e := s.dec.Literal(); e != nil {
-			return &brokenError{e}
+// appender receives the messages of an APPEND or REPLACE.
+type appender struct {
+	s      *session
+	c      *imap.Append
+	target found
+	msgs   []mail.NewMessage
+	size   int64 // octets of the last of msgs so far
+	total  int64 // of all
+	parts  int   // of the last of msgs
+}
+
+// close closes what was received. Of messages that were appended nothing is left to close.
+func (a *appender) close() {
+	for _, m := range a.msgs {
+		if err := m.Upload.Close(); err != nil {
+			a.s.srv.opts.Log.Warn("closing an upload", "error", err)
 		}
 	}
-	return s.skip(err)
+}
+
+// receive reads the command to its end.
+func (a *appender) receive(ctx context.Context) (err error) {
+	if a.target, err = a.s.appendTarget(ctx, a.c); err != nil {
+		return a.passOver(err)
+	}
+	for next := imap.AppendMoreMessage; next != imap.AppendEnd; {
+		if err := a.part(ctx, next); err != nil {
+			return err
+		}
+		if next, err = a.c.Next(a.s.dec); err != nil {
+			return connectionOr(err)
+		}
+		if next != imap.AppendMorePart {
+			if err := a.digest(); err != nil && next == imap.AppendEnd {
+				return err
+			} else if err != nil {
+				return a.passOver(err)
+			}
+		}
+	}
+	return nil
+}
+
+// part takes the octets of a part. After an error the command was passed over.
+func (a *appender) part(ctx context.Context, next imap.AppendNext) error {
+	if err := a.allowed(next); err != nil {
+		return a.passOver(err)
+	}
+	if next == imap.AppendMoreMessage {
+		if err := a.begin(ctx); err != nil {
+			return a.passOver(err)
+		}
+	}
+	up, p := a.msgs[len(a.msgs)-1].Upload, &a.c.Message.Part
+	if p.URL != "" {
+		if err := a.catenate(ctx, up, p.URL); err != nil {
+			return a.passOver(err)
+		}
+		return nil
+	}
+	a.grow(p.Size)
+	r, err := a.s.dec.Literal()
+	if err != nil {
+		return &brokenError{err}
+	}
+	if err := receive(up, r, p.Binary); err != nil {
+		return a.s.skip(err)
+	}
+	return nil
+}
+
+func (a *appender) grow(octets int64) { a.size, a.total = a.size+octets, a.total+octets }
+
+// begin begins a message.
+func (a *appender) begin(ctx context.Context) error {
+	m := &a.c.Message
+	size := m.Part.Size
+	if m.Catenate {
+		size = -1
+	}
+	up, err := a.target.acct.NewUpload(ctx, size)
+	if err != nil {
+		return err
+	}
+	a.msgs = append(a.msgs, mail.NewMessage{Upload: up, Flags: m.Flags, Internal: m.Date})
+	return nil
+}
+
+// digest ends a message.
+func (a *appender) digest() (err error) {
+	m := &a.msgs[len(a.msgs)-1]
+	if m.Upload.Size() == 0 {
+		return refuse(imap.CodeCannot, "the message is empty") // RFC 3502 section 6.3.11
+	}
+	m.Digest, err = message.Digest(m.Upload, m.Upload.Size())
+	return err
+}
+
+// allowed tells whether the next part may come. RFC 7889 section 4, RFC 4469 section 4.2.
+func (a *appender) allowed(next imap.AppendNext) error {
+	if next == imap.AppendMoreMessage {
+		a.size, a.parts = 0, 0
+	}
+	a.parts++
+	m := &a.c.Message
+	switch {
+	case !a.fits(m.Part.Size):
+		return refuse(imap.CodeTooBig, "the message is too large")
+	case len(a.msgs) == maxAppend && next == imap.AppendMoreMessage, a.parts > maxParts:
+		return refuse(imap.CodeLimit, "too many messages or parts at once")
+	case m.Part.Size == 0 && !m.Catenate: // before the client sends others: RFC 3502 section 6.3.11
+		return refuse(imap.CodeCannot, "the message is empty")
+	}
+	return nil
+}
+
+// fits tells whether the message may grow by so many octets.
+func (a *appender) fits(octets int64) bool {
+	limit := a.s.srv.opts.AppendLimit
+	return octets <= limit-a.size && octets <= maxAppendTotal*limit-a.total
+}
+
+// passOver gets past the rest of a command that is refused with err, from a part on whose octets were not read: literals that
+// come unasked are passed over if they are no more than APPEND takes, so that the client gets to know err. One that
+// waits to be asked learns it at once. RFC 7888 section 4.
+func (a *appender) passOver(err error) error {
+	s, left := a.s, maxAppendTotal*a.s.srv.opts.AppendLimit
+	for {
+		p := &a.c.Message.Part
+		if p.URL == "" && (p.Sync || p.Size > min(left, s.srv.opts.AppendLimit)) {
+			return s.skip(err)
+		}
+		if p.URL == "" {
+			left -= p.Size
+			if e := s.discard(); e != nil {
+				return e
+			}
+		}
+		switch next, e := a.c.Next(s.dec); {
+		case e != nil && errors.As(connectionOr(e), new(*brokenError)):
+			return connectionOr(e)
+		case e != nil || next == imap.AppendEnd: // what the first error says matters more than bad syntax behind it
+			return err
+		}
+	}
+}
+
+// discard reads a literal for nothing.
+func (s *session) discard() error {
+	r, err := s.dec.Literal()
+	if err == nil {
+		_, err = io.Copy(io.Discard, r)
+	}
+	if err != nil {
+		return &brokenError{err}
+	}
+	return nil
 }
 
 // connectionOr makes an error that is not the client's bad syntax one that ends the connection.
@@ -81,51 +207,17 @@ func (s *session) appendTarget(ctx context.Context, c *imap.Append) (found, erro
 	if err != nil && mail.KindOf(err) == mail.NotFound {
 		return m, refuse(imap.CodeTryCreate, "no such mailbox")
 	}
-	if err != nil || c.Message.Size < 1<<20 {
-		return m, err
-	}
-	u, err := m.acct.Usage(ctx)
-	if err == nil && !u.Holds(1, c.Message.Size) {
-		return m, refuse(imap.CodeOverQuota, "over quota")
+	if size := c.Message.Part.Size; err == nil && size >= 1<<20 {
+		var u mail.Usage
+		if u, err = m.acct.Usage(ctx); err == nil && !u.Holds(1, size) {
+			return m, refuse(imap.CodeOverQuota, "over quota")
+		}
 	}
 	return m, err
 }
 
-// appendAllowed tells whether the next message may come. RFC 7889 section 4.
-func (s *session) appendAllowed(m *imap.AppendMessage, before int, total int64) error {
-	limit := s.srv.opts.AppendLimit
-	switch {
-	case m.Size > limit || total > maxAppendTotal*limit:
-		return refuse(imap.CodeTooBig, "the message is too large")
-	case before == maxAppend:
-		return refuse(imap.CodeLimit, "too many messages at once")
-	case m.Size == 0:
-		return refuse(imap.CodeCannot, "the message is empty") // RFC 3502 section 6.3.11
-	}
-	return nil
-}
-
-// upload takes the octets of one message and computes its digest. The caller closes the upload, also after an error.
-func (s *session) upload(ctx context.Context, to mail.Account, m *imap.AppendMessage) (mail.NewMessage, error) {
-	out := mail.NewMessage{Flags: m.Flags, Internal: m.Date}
-	up, err := to.NewUpload(ctx, m.Size)
-	if err != nil {
-		return out, err
-	}
-	out.Upload = up
-	r, err := s.dec.Literal()
-	if err != nil {
-		return out, &brokenError{err}
-	}
-	if err := s.receive(up, r, m.Binary); err != nil {
-		return out, err
-	}
-	out.Digest, err = message.Digest(up, up.Size())
-	return out, err
-}
-
-// receive copies the literal. NUL octets need a literal8. RFC 9051 section 9 (CHAR8), RFC 3516 section 4.4.
-func (s *session) receive(up mail.Upload, r io.Reader, binary bool) error {
+// receive copies a literal. NUL octets need a literal8. RFC 9051 section 9 (CHAR8), RFC 3516 section 4.4.
+func receive(up mail.Upload, r io.Reader, binary bool) error {
 	buf := getBuffer()
 	defer func() { putBuffer(buf) }()
 	buf = buf[:flushSize]

@@ -72,6 +72,7 @@ func commandTable() map[string]command {
 		"STORE":    {run: on((*session).store), in: inSelected, noExpunge: true, changes: true},
 		"COPY":     {run: on((*session).copy), in: inSelected},
 		"MOVE":     {run: on((*session).move), in: inSelected, changes: true},
+		"REPLACE":  {run: on((*session).replace), in: inSelected, changes: true},
 	}
 }
 
@@ -153,7 +154,7 @@ func (s *session) run(ctx context.Context, c imap.Command) error {
 	case d.in&s.state == 0:
 		return s.skip(bad("not allowed " + stateNames[s.state]))
 	case d.changes && s.sel.readOnly:
-		return refuse(imap.CodeNoPerm, "the mailbox is selected read-only")
+		return s.skip(refuse(imap.CodeNoPerm, "the mailbox is selected read-only"))
 	}
 	if err := s.carryOut(ctx, d, c); err != nil {
 		var broken *brokenError
@@ -192,7 +193,7 @@ var stateNames = map[state]string{
 	notAuthenticated: "before login", authenticated: "while no mailbox is selected", inSelected: "after login",
 }
 
-// skip passes over the literal of an APPEND that is refused before it is read.
+// skip passes over the literal of an APPEND or REPLACE that is refused before it is read.
 func (s *session) skip(err error) error {
 	if e := s.dec.Skip(); e != nil {
 		return &brokenError{e}
