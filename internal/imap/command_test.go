@@ -3,7 +3,6 @@ package imap
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/constance-mail/constance/internal/mail"
 	"github.com/constance-mail/constance/internal/message"

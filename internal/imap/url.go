@@ -33,16 +33,11 @@ func ParseURL(s string) (URL, bool) {
 	if len(s) > maxURL || strings.HasPrefix(s, "//") {
 		return u, false
 	}
-	path, rest, ok := s, "", false
-	if i := strings.Index(s, "/;"); i >= 0 {
-		path, rest, ok = s[:i], s[i+1:], true
-	} else if i := strings.Index(strings.ToUpper(s), ";UID="); i >= 0 { // some write no slash before it
-		path, rest, ok = s[:i], s[i:], true
-	}
-	if !ok || !u.mailbox(path) {
+	at := strings.Index(strings.ToUpper(s), ";UID=") // some write no slash before it
+	if at < 0 || !u.mailbox(strings.TrimSuffix(s[:at], "/")) {
 		return u, false
 	}
-	for i, p := range strings.Split(rest, "/") {
+	for i, p := range strings.Split(s[at:], "/") {
 		if !u.param(p, i) {
 			return u, false
 		}

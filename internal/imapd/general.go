@@ -11,13 +11,14 @@ import (
 func (s *session) capabilities() []string {
 	caps := []string{"IMAP4rev2", "IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"}
 	if s.state != notAuthenticated {
+		caps = append(caps, "PREVIEW", "CATENATE", "REPLACE")
 		if !s.conn.Compressed() {
 			caps = append(caps, "COMPRESS=DEFLATE")
 		}
 		if !s.srv.opts.NoUnauthenticate {
 			caps = append(caps, "UNAUTHENTICATE")
 		}
-		return append(caps, "IDLE", "INPROGRESS", "NAMESPACE", "PREVIEW", "UIDPLUS", "UNSELECT", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
+		return append(caps, "IDLE", "INPROGRESS", "NAMESPACE", "UIDPLUS", "UNSELECT", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
 			"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "QRESYNC", "BINARY",
 			"MULTIAPPEND", "APPENDLIMIT="+strconv.FormatInt(s.srv.opts.AppendLimit, 10), "OBJECTID", "SAVEDATE", "WITHIN",
 			"QUOTA", "QUOTASET", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "QUOTA=RES-MAILBOX",

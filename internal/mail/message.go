@@ -107,7 +107,15 @@ type NewMessage struct {
 	Internal time.Time // internal date, zero for now
 }
 
-// Appended says what became of an Append: the i-th message has UIDs[i].
+// Replacement is a message that takes the place of another one, in the same or another mailbox of the account.
+type Replacement struct {
+	Mailbox MailboxID // of the message that goes
+	UID     UID       // of it
+	To      MailboxID // of the message that comes
+	Message NewMessage
+}
+
+// Appended says what became of an Append or Replace: the i-th message has UIDs[i].
 type Appended struct {
 	UIDValidity UIDValidity
 	UIDs        []UID // ascending

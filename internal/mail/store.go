@@ -134,6 +134,9 @@ type Messages interface {
 	NewUpload(ctx context.Context, size int64) (Upload, error)
 	// Append puts messages into a mailbox, all or none. Kinds OverQuota, Limit.
 	Append(ctx context.Context, mailbox MailboxID, msgs []NewMessage) (Appended, error)
+	// Replace is Append of one message and the expunge of another one in one transaction; the quota is for what is left.
+	// RFC 8508 section 3.4. Kinds OverQuota, Limit, Conflict: the message that goes is gone already.
+	Replace(ctx context.Context, r Replacement) (Appended, error)
 	// SetFlags changes flags; UIDs that are not there are passed over. New keywords are added to the mailbox. Kind Limit: too many of them.
 	SetFlags(ctx context.Context, mailbox MailboxID, c FlagChange) (FlagsChanged, error)
 	// Expunge removes the messages with \Deleted, all of them or (uids not nil) only those of uids. Nothing to remove is no error.

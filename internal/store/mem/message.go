@@ -69,7 +69,7 @@ func (h *handle) Append(ctx context.Context, mailbox mail.MailboxID, msgs []mail
 		return mail.Appended{}, err
 	}
 	defer h.leave(a, a.modSeq)
-	lists, octets, err := h.check(msgs)
+	in, err := h.check(msgs)
 	if err != nil {
 		return mail.Appended{}, err
 	}
@@ -77,6 +77,20 @@ func (h *handle) Append(ctx context.Context, mailbox mail.MailboxID, msgs []mail
 	if err != nil {
 		return mail.Appended{}, err
 	}
+	return h.put(a, b, in)
+}
+
+// incoming are messages that are to be stored.
+type incoming struct {
+	msgs   []mail.NewMessage
+	lists  []flagList // of each
+	octets int64      // of all
+}
+
+// put puts messages into a mailbox.
+func (h *handle) put(a *account, b *box, in incoming) (mail.Appended, error) {
+	const op = "append"
+	msgs, lists, octets := in.msgs, in.lists, in.octets
 	if err := a.room(op, int64(len(msgs)), octets); err != nil && len(msgs) > 0 {
 		return mail.Appended{}, err
 	}
@@ -115,25 +129,61 @@ func (h *handle) Append(ctx context.Context, mailbox mail.MailboxID, msgs []mail
 	return done, nil
 }
 
-// check is the flags of each message, and how many octets they have. Kind Invalid.
-func (h *handle) check(msgs []mail.NewMessage) (lists []flagList, octets int64, err error) {
-	lists = make([]flagList, len(msgs))
+// Replace implements mail.Messages.
+func (h *handle) Replace(ctx context.Context, r mail.Replacement) (mail.Appended, error) {
+	const op = "replace"
+	a, err := h.enter(ctx, op)
+	if err != nil {
+		return mail.Appended{}, err
+	}
+	defer h.leave(a, a.modSeq)
+	in, err := h.check([]mail.NewMessage{r.Message})
+	if err != nil {
+		return mail.Appended{}, err
+	}
+	from, err := a.box(op, r.Mailbox)
+	if err != nil {
+		return mail.Appended{}, err
+	}
+	to, err := a.box(op, r.To)
+	if err != nil {
+		return mail.Appended{}, err
+	}
+	old := from.rows(mail.SetOf(r.UID))
+	if len(old) == 0 {
+		return mail.Appended{}, refuse(op, mail.Conflict, "")
+	}
+	before := a.usage
+	a.usage.Messages--
+	a.usage.Storage -= old[0].size
+	done, err := h.put(a, to, in)
+	if err != nil {
+		a.usage = before
+		return done, err
+	}
+	from.remove(mail.SetOf(r.UID), a.modSeq)
+	return done, nil
+}
+
+// check looks at messages before anything else is. Kind Invalid.
+func (h *handle) check(msgs []mail.NewMessage) (incoming, error) {
+	in := incoming{msgs: msgs, lists: make([]flagList, len(msgs))}
 	seen := make(map[*upload]bool)
 	for i, m := range msgs {
 		u, ok := m.Upload.(*upload)
 		if !ok || u == nil || u.over || u.disk != h.store.disk || u.id != h.id || seen[u] {
-			return nil, 0, refuse("append", mail.Invalid, "upload")
+			return in, refuse("append", mail.Invalid, "upload")
 		}
 		if m.Digest == nil {
-			return nil, 0, refuse("append", mail.Invalid, "no digest")
+			return in, refuse("append", mail.Invalid, "no digest")
 		}
-		if err := lists[i].add("append", m.Flags); err != nil {
-			return nil, 0, err
+		if err := in.lists[i].add("append", m.Flags); err != nil {
+			return in, err
 		}
 		seen[u] = true
-		octets += u.Size()
+		in.octets += u.Size()
 	}
-	return lists, octets, nil
+	return in, nil
 }
 
 // newRow takes the upload of m and makes a message of it.

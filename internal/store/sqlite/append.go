@@ -17,6 +17,18 @@ func (a *account) Append(ctx context.Context, mailbox mail.MailboxID, msgs []mai
 // append is Append of a viewer, "" for the owner.
 func (a *account) append(ctx context.Context, mailbox mail.MailboxID, msgs []mail.NewMessage,
 	who mail.AccountID) (mail.Appended, error) {
+	return a.put(ctx, msgs, func(t *tx, ups []*upload) (mail.Appended, error) {
+		b, err := t.box(mailbox)
+		if err != nil {
+			return mail.Appended{}, err
+		}
+		return t.appendAll(&b, msgs, ups, who)
+	})
+}
+
+// put makes a change that takes the uploads of messages.
+func (a *account) put(ctx context.Context, msgs []mail.NewMessage,
+	run func(*tx, []*upload) (mail.Appended, error)) (mail.Appended, error) {
 	if err := ctx.Err(); err != nil {
 		return mail.Appended{}, err
 	}
@@ -36,7 +48,7 @@ func (a *account) append(ctx context.Context, mailbox mail.MailboxID, msgs []mai
 	}
 	var out mail.Appended
 	err = a.update(ctx, "append", string(a.id), func(t *tx) (err error) {
-		out, err = t.appendAll(mailbox, msgs, ups, who)
+		out, err = run(t, ups)
 		return err
 	})
 	if err != nil {
@@ -66,12 +78,7 @@ func (a *account) uploads(msgs []mail.NewMessage) ([]*upload, error) {
 }
 
 // appendAll puts the messages into the mailbox.
-func (t *tx) appendAll(mailbox mail.MailboxID, msgs []mail.NewMessage, ups []*upload,
-	who mail.AccountID) (mail.Appended, error) {
-	b, err := t.box(mailbox)
-	if err != nil {
-		return mail.Appended{}, err
-	}
+func (t *tx) appendAll(b *box, msgs []mail.NewMessage, ups []*upload, who mail.AccountID) (mail.Appended, error) {
 	out := mail.Appended{UIDValidity: b.UIDValidity}
 	if len(msgs) == 0 {
 		return out, nil
@@ -92,10 +99,10 @@ func (t *tx) appendAll(mailbox mail.MailboxID, msgs []mail.NewMessage, ups []*up
 		return out, err
 	}
 	mod := t.st.modseq + 1
-	if err := t.flagAll(&b, entries, msgs, flags); err != nil {
+	if err := t.flagAll(b, entries, msgs, flags); err != nil {
 		return out, err
 	}
-	if err := t.addFor(&b, entries, mod, who); err != nil {
+	if err := t.addFor(b, entries, mod, who); err != nil {
 		return out, err
 	}
 	for i := range msgs {
@@ -106,7 +113,7 @@ func (t *tx) appendAll(mailbox mail.MailboxID, msgs []mail.NewMessage, ups []*up
 		out.Contents = append(out.Contents, entries[i].content)
 	}
 	out.ModSeq = t.next()
-	return out, t.storeBox(&b)
+	return out, t.storeBox(b)
 }
 
 // flagAll gives the entries the flags of the messages, all of which are flags.

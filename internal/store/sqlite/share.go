@@ -83,6 +83,11 @@ func (v *viewer) Append(ctx context.Context, id mail.MailboxID, msgs []mail.NewM
 	return v.append(ctx, id, msgs, v.who)
 }
 
+// Replace implements mail.Messages.
+func (v *viewer) Replace(ctx context.Context, r mail.Replacement) (mail.Appended, error) {
+	return v.replace(ctx, r, v.who)
+}
+
 // Copy implements mail.Messages.
 func (v *viewer) Copy(ctx context.Context, from mail.MailboxID, uids mail.UIDSet, to mail.MailboxID) (mail.Copied, error) {
 	return v.transfer(ctx, "copy", from, to, transfer{uids: uids, who: v.who})

@@ -23,7 +23,7 @@ func Run(t *testing.T, open Open) {
 		cases []testCase
 	}{
 		{"Store", storeCases}, {"Account", accountCases}, {"Mailboxes", mailboxCases}, {"Append", appendCases},
-		{"Read", readCases}, {"Flags", flagCases}, {"Expunge", expungeCases}, {"Copy", copyCases},
+		{"Read", readCases}, {"Flags", flagCases}, {"Expunge", expungeCases}, {"Copy", copyCases}, {"Replace", replaceCases},
 		{"Text", textCases}, {"Annotations", annotationCases}, {"Share", shareCases}, {"Concurrent", concurrentCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
