@@ -50,7 +50,13 @@ func newMessagesTest(t testing.TB, messages []string, flags ...[]mail.Flag) *mes
 			t.Error(err)
 		}
 	})
-	m := &messagesTest{t: t, acct: store.Account("test")}
+	return messagesTestOf(t, store.Account("test"), messages, flags...)
+}
+
+// messagesTestOf is a session with an account that gets these messages.
+func messagesTestOf(t testing.TB, acct mail.Account, messages []string, flags ...[]mail.Flag) *messagesTest {
+	t.Helper()
+	m := &messagesTest{t: t, acct: acct}
 	for i, text := range messages {
 		var f []mail.Flag
 		if i < len(flags) {
