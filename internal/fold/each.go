@@ -8,6 +8,8 @@ import (
 
 // Folder folds streams, with buffers that it uses again and again. For one goroutine.
 type Folder struct {
+	Collation Collation
+
 	raw    []byte
 	folded []byte
 }
@@ -32,7 +34,7 @@ func (f *Folder) Each(r io.Reader, yield func(folded []byte) (more bool)) error 
 		if err == nil {
 			whole -= cutRune(got)
 		}
-		f.folded = Append(f.folded[:0], got[:whole])
+		f.folded = AppendAs(f.Collation, f.folded[:0], got[:whole])
 		if !yield(f.folded) || err != nil {
 			return nil
 		}

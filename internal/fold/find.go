@@ -7,13 +7,13 @@ import (
 
 // Finder looks for text in streams, with a buffer that it uses again and again. For one goroutine.
 type Finder struct {
-	folder Folder
-	text   []byte // folded
+	Folder
+	text []byte // folded
 }
 
-// Contains tells whether text holds needle, which is folded.
+// Contains tells whether text holds needle, which is folded in the Finder's collation.
 func (f *Finder) Contains(text string, needle []byte) bool {
-	f.text = Append(f.text[:0], text)
+	f.text = AppendAs(f.Collation, f.text[:0], text)
 	return bytes.Contains(f.text, needle)
 }
 
@@ -23,7 +23,7 @@ func (f *Finder) Find(r io.Reader, needle []byte) (found bool, err error) {
 		return true, nil
 	}
 	f.text = f.text[:0]
-	err = f.folder.Each(r, func(folded []byte) bool {
+	err = f.Each(r, func(folded []byte) bool {
 		// the end of the piece before may be the beginning of the needle
 		f.text = f.text[:copy(f.text, f.text[max(0, len(f.text)-len(needle)+1):])]
 		f.text = append(f.text, folded...)

@@ -38,6 +38,40 @@ func Append[T string | []byte](b []byte, s T) []byte {
 	return b
 }
 
+// Collation says which texts are equal. The zero is what Append does.
+type Collation uint8
+
+// The collations. RFC 5051, RFC 4790 section 9.
+const (
+	UnicodeCasemap Collation = iota
+	ASCIICasemap             // only the letters of ASCII have cases
+	Octet                    // octets stand for themselves
+)
+
+// Collations are all of them, in their order.
+var Collations = [...]string{UnicodeCasemap: "i;unicode-casemap", ASCIICasemap: "i;ascii-casemap", Octet: "i;octet"}
+
+func (c Collation) String() string { return Collations[c] }
+
+// AppendAs appends the form of s in that collation to b.
+func AppendAs[T string | []byte](c Collation, b []byte, s T) []byte {
+	switch c {
+	case Octet:
+		return append(b, s...)
+	case ASCIICasemap:
+		for i := 0; i < len(s); i++ {
+			o := s[i]
+			if 'a' <= o && o <= 'z' {
+				o -= 'a' - 'A'
+			}
+			b = append(b, o)
+		}
+		return b
+	default:
+		return Append(b, s)
+	}
+}
+
 func decodeRune[T string | []byte](s T) (rune, int) {
 	var b [utf8.UTFMax]byte
 	return utf8.DecodeRune(b[:copy(b[:], s)])

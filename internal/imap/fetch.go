@@ -15,6 +15,7 @@ type Fetch struct {
 	Items        []FetchItem // macros are resolved; each at most once but for sections
 	ChangedSince mail.ModSeq // 0 if not given
 	Vanished     bool        // with UID and ChangedSince only
+	Partial      Window      // with UID only; its First is 0 if not given. RFC 9394 section 3.3
 }
 
 // FetchItem is one thing to fetch.
@@ -67,13 +68,25 @@ func (c *Fetch) Append(b []byte, _ bool) []byte {
 		b = c.Items[i].append(b)
 	}
 	b = append(b, ')')
-	if c.ChangedSince == 0 {
+	return c.appendModifiers(b)
+}
+
+func (c *Fetch) appendModifiers(b []byte) []byte {
+	if c.ChangedSince == 0 && c.Partial.First == 0 {
 		return b
 	}
-	b = strconv.AppendUint(append(b, " (CHANGEDSINCE "...), uint64(c.ChangedSince), 10)
+	b = append(b, ' ')
+	start := len(b)
+	if c.ChangedSince != 0 {
+		b = strconv.AppendUint(append(b, " CHANGEDSINCE "...), uint64(c.ChangedSince), 10)
+	}
 	if c.Vanished {
 		b = append(b, " VANISHED"...)
 	}
+	if c.Partial.First != 0 {
+		b = c.Partial.Append(append(b, " PARTIAL "...))
+	}
+	b[start] = '('
 	return append(b, ')')
 }
 

@@ -47,10 +47,13 @@ func parseFetchCommand(d *wire.Decoder, c *Fetch) Command {
 	if c.Vanished && (!c.UID || c.ChangedSince == 0) {
 		d.Fail("VANISHED needs UID FETCH and CHANGEDSINCE") // RFC 7162 section 3.2.6
 	}
+	if c.Partial.First != 0 && !c.UID {
+		d.Fail("PARTIAL needs UID FETCH") // RFC 9394 section 3.3
+	}
 	return end(d, c)
 }
 
-// fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED"; RFC 7162 section 7.
+// fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED"; RFC 7162 section 7, RFC 9394 section 4.
 func (c *Fetch) modifier(d *wire.Decoder) bool {
 	var n int64
 	switch string(d.MustWord()) {
@@ -63,6 +66,11 @@ func (c *Fetch) modifier(d *wire.Decoder) bool {
 		}
 		c.ChangedSince = mail.ModSeq(n)
 		return true
+	case "PARTIAL":
+		if c.Partial.First != 0 {
+			return d.Fail("PARTIAL twice")
+		}
+		return d.MustSP() && mustWindow(d, &c.Partial)
 	}
 	return d.Fail("unknown fetch modifier")
 }

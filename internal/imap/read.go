@@ -30,12 +30,14 @@ var parsers = map[string]func(*wire.Decoder) Command{
 	"GETQUOTA": parseGetQuota, "GETQUOTAROOT": parseGetQuotaRoot, "SETQUOTA": parseSetQuota,
 	"GETMETADATA": parseGetMetadata, "SETMETADATA": parseSetMetadata, "NOTIFY": parseNotify,
 	"EXPUNGE": parseExpunge, "SEARCH": parseSearch, "FETCH": parseFetch, "STORE": parseStore,
+	"SORT": parseSort, "THREAD": parseThread,
 	"COPY": parseCopy, "MOVE": parseMove, "UID": nil, // nil: see uidParsers
 }
 
 // uidParsers reads what follows UID and the verb. RFC 9051 section 6.4.9.
 var uidParsers = map[string]func(*wire.Decoder) Command{
 	"EXPUNGE": parseUIDExpunge, "SEARCH": parseUIDSearch, "FETCH": parseUIDFetch, "STORE": parseUIDStore,
+	"SORT": parseUIDSort, "THREAD": parseUIDThread,
 	"COPY": parseUIDCopy, "MOVE": parseUIDMove, "REPLACE": parseUIDReplace,
 }
 

@@ -14,12 +14,13 @@ type Search struct {
 	UID      bool
 	Extended bool         // RETURN was given; the answer is an ESEARCH. RFC 9051 always answers so
 	Return   SearchReturn // RETURN () is ReturnAll
+	Partial  Window       // of ReturnPartial
 	Charset  string       // in capitals, "" if not given
 	Key      SearchKey
 }
 
 // SearchReturn is what RETURN asks for, as bits. RFC 4731 section 3.1.
-type SearchReturn uint8
+type SearchReturn uint16
 
 // The result options.
 const (
@@ -27,8 +28,40 @@ const (
 	ReturnMax
 	ReturnAll
 	ReturnCount
-	ReturnSave // RFC 5182
+	ReturnSave    // RFC 5182
+	ReturnPartial // RFC 9394 section 3.1
 )
+
+// returnWords are the words of the result options, in the order of their bits.
+var returnWords = [...]string{"MIN", "MAX", "ALL", "COUNT", "SAVE", "PARTIAL"}
+
+// Window is a run of results by their places, both included, as it was written: the first result is 1, or with FromEnd
+// the last one is. First may be larger than Last: that is the same run. RFC 9394 section 4 (partial-range).
+type Window struct {
+	First, Last uint32
+	FromEnd     bool
+}
+
+// Append appends the window as written.
+func (w Window) Append(b []byte) []byte {
+	minus := ""
+	if w.FromEnd {
+		minus = "-"
+	}
+	b = strconv.AppendUint(append(b, minus...), uint64(w.First), 10)
+	b = append(append(b, ':'), minus...)
+	return strconv.AppendUint(b, uint64(w.Last), 10)
+}
+
+// Of is the window's run in n results, in their order from the first one: from (counted from 0) up to but without to.
+func (w Window) Of(n int) (from, to int) {
+	low, high := int(min(w.First, w.Last)), int(max(w.First, w.Last))
+	if w.FromEnd {
+		low, high = n-high+1, n-low+1
+	}
+	from, to = max(low-1, 0), min(high, n)
+	return from, max(from, to)
+}
 
 // SearchKey is a criterion. Op says which of the other fields mean something.
 type SearchKey struct {
@@ -99,19 +132,31 @@ var searchOpWords = [...]string{SearchAll: "ALL", SearchOr: "OR", SearchNot: "NO
 
 // Append appends the command.
 func (c *Search) Append(b []byte, utf8 bool) []byte {
-	b = appendUID(b, c.UID, "SEARCH")
-	if c.Extended {
-		b = append(b, "RETURN ("...)
-		for i, w := range [...]string{"MIN", "MAX", "ALL", "COUNT", "SAVE"} {
-			if c.Return&(1<<i) != 0 {
-				b = append(append(b, w...), ' ')
-			}
-		}
-		b = append(b[:len(b)-1], ") "...)
-	}
+	b = c.appendReturn(appendUID(b, c.UID, "SEARCH"))
 	if c.Charset != "" {
 		b = append(wire.AppendAString(append(b, "CHARSET "...), c.Charset, utf8), ' ')
 	}
+	return c.appendProgram(b, utf8)
+}
+
+func (c *Search) appendReturn(b []byte) []byte {
+	if !c.Extended {
+		return b
+	}
+	b = append(b, "RETURN ("...)
+	for i, w := range returnWords {
+		if c.Return&(1<<i) != 0 {
+			b = append(append(b, w...), ' ')
+		}
+		if c.Return&(1<<i) == ReturnPartial {
+			b = append(c.Partial.Append(b), ' ')
+		}
+	}
+	return append(b[:len(b)-1], ") "...)
+}
+
+// appendProgram appends the keys.
+func (c *Search) appendProgram(b []byte, utf8 bool) []byte {
 	if c.Key.Op == SearchAnd {
 		return appendSearchKeys(b, c.Key.Keys, utf8)
 	}

@@ -1,6 +1,7 @@
 package imap
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/constance-mail/constance/internal/imap/wire"
@@ -93,7 +94,7 @@ func parseSearchCommand(d *wire.Decoder, c *Search) Command {
 	p := searchParser{d: d}
 	w := searchStart(d)
 	if string(w) == "RETURN" {
-		if !d.MustSP() || !c.returns(d) || !d.MustSP() {
+		if !c.returns(d) {
 			return nil
 		}
 		w = searchStart(d)
@@ -119,30 +120,43 @@ func searchStart(d *wire.Decoder) []byte {
 	return d.Word()
 }
 
-// search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"; RFC 9051 section 9.
+// search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"; RFC 9051 section 9. RETURN
+// was read; the space behind the options is too.
 func (c *Search) returns(d *wire.Decoder) bool {
 	c.Extended = true
-	ok := d.MustList(func() bool {
-		switch string(d.MustWord()) {
-		case "MIN":
-			c.Return |= ReturnMin
-		case "MAX":
-			c.Return |= ReturnMax
-		case "ALL":
-			c.Return |= ReturnAll
-		case "COUNT":
-			c.Return |= ReturnCount
-		case "SAVE":
-			c.Return |= ReturnSave
-		default:
-			return d.Fail("unknown result option")
-		}
-		return true
-	})
+	if !d.MustSP() || !d.MustList(func() bool { return c.option(d) }) || !d.MustSP() {
+		return false
+	}
+	if c.Return&(ReturnAll|ReturnPartial) == ReturnAll|ReturnPartial {
+		return d.Fail("either ALL or PARTIAL") // RFC 9394 section 3.1
+	}
 	if c.Return == 0 {
 		c.Return = ReturnAll
 	}
-	return ok
+	return true
+}
+
+// option reads search-return-opt; RFC 9051 section 9, RFC 9394 section 4.
+func (c *Search) option(d *wire.Decoder) bool {
+	i := slices.Index(returnWords[:], string(d.MustWord()))
+	if i < 0 {
+		return d.Fail("unknown result option")
+	}
+	bit := SearchReturn(1) << i
+	if bit == ReturnPartial && c.Return&bit != 0 {
+		return d.Fail("PARTIAL twice") // RFC 9394 section 3.1
+	}
+	c.Return |= bit
+	return bit != ReturnPartial || d.MustSP() && mustWindow(d, &c.Partial)
+}
+
+// partial-range = nz-number ":" nz-number / MINUS nz-number ":" MINUS nz-number; RFC 9394 section 4.
+func mustWindow(d *wire.Decoder, w *Window) bool {
+	w.FromEnd = d.Special('-')
+	if !d.MustNZNumber(&w.First) || !d.MustSpecial(':') || w.FromEnd && !d.MustSpecial('-') {
+		return false
+	}
+	return d.MustNZNumber(&w.Last)
 }
 
 // and reads search-key *(SP search-key), of which all must match; w is the first one's word.

@@ -68,6 +68,8 @@ func commandTable() map[string]command {
 		"UNSELECT": {run: on((*session).unselect), in: inSelected},
 		"EXPUNGE":  {run: on((*session).expunge), in: inSelected, changes: true},
 		"SEARCH":   {run: on((*session).search), in: inSelected, noExpunge: true},
+		"SORT":     {run: on((*session).sort), in: inSelected, noExpunge: true},
+		"THREAD":   {run: on((*session).thread), in: inSelected, noExpunge: true},
 		"FETCH":    {run: on((*session).fetch), in: inSelected, noExpunge: true},
 		"STORE":    {run: on((*session).store), in: inSelected, noExpunge: true, changes: true},
 		"COPY":     {run: on((*session).copy), in: inSelected},
@@ -88,6 +90,10 @@ func byUID(c imap.Command) bool {
 		return c.UID
 	case *imap.Search:
 		return c.UID && !usesNumbers(&c.Key) // RFC 7162 section 3.2.10.2
+	case *imap.Sort:
+		return byUID(&c.Search)
+	case *imap.Thread:
+		return byUID(&c.Search)
 	}
 	return false
 }

@@ -127,6 +127,10 @@ func (s *session) fetch(ctx context.Context, c *imap.Fetch) error {
 	if err != nil {
 		return err
 	}
+	if c.Partial.First != 0 { // before CHANGEDSINCE: RFC 9394 section 3.4
+		from, to := c.Partial.Of(uids.Len())
+		uids = slice(uids, from, to)
+	}
 	f := fetchers.Get().(*fetcher)
 	defer f.close()
 	f.s, f.plan, f.buf, f.text = s, s.plan(c), getBuffer(), getBuffer()

@@ -66,7 +66,7 @@ func messagesTestOf(t testing.TB, acct mail.Account, messages []string, flags ..
 	}
 	sk := &sink{}
 	m.out = &sk.got
-	m.s = &session{userState: userState{acct: m.acct}, conn: conn.New(sk, &conn.Options{}), state: inSelected, tag: "t"}
+	m.s = &session{srv: New(Options{}), userState: userState{acct: m.acct}, conn: conn.New(sk, &conn.Options{}), state: inSelected, tag: "t"}
 	m.s.out.conn, m.s.out.slot = m.s.conn, &m.s.slot
 	m.open()
 	return m
@@ -135,6 +135,10 @@ func (m *messagesTest) do(line string) (got string, err error) {
 		err = m.s.store(ctx, c)
 	case *imap.Search:
 		err = m.s.search(ctx, c)
+	case *imap.Sort:
+		err = m.s.sort(ctx, c)
+	case *imap.Thread:
+		err = m.s.thread(ctx, c)
 	case *imap.Copy:
 		err = m.s.copy(ctx, c)
 	case *imap.Move:

@@ -2,7 +2,6 @@ package imapd
 
 import (
 	"context"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,13 +14,17 @@ import (
 // searcher applies a search to a mailbox, page by page: what the snapshot decides costs no read, what the digests
 // decide opens no content. Memory is bounded by the page.
 type searcher struct {
-	acct mail.Account
-	tell func(done, total int) error // of the progress, between two pages
-	sel  *selected
-	snap *mail.Snapshot
-	now  time.Time
-	want mail.Columns // of the digests that the criteria look at
-	key  criterion
+	acct      mail.Account
+	tell      func(done, total int) error // of the progress, between two pages
+	snap      *mail.Snapshot
+	view      *view // the messages there are, and their numbers
+	recent    mail.UIDSet
+	saved     mail.UIDSet // what "$" stands for
+	columns   *columnCache
+	collation fold.Collation
+	now       time.Time
+	want      mail.Columns // of the digests that the criteria look at
+	key       criterion
 
 	find   fold.Finder
 	fields []byte // scratch
@@ -35,9 +38,8 @@ type searcher struct {
 	ids      []mail.ContentID // scratch of second
 	rows     []int            // scratch of second: the rows of ids
 
-	found    mail.UIDSet
-	highest  mail.ModSeq // of what was found
-	min, max mail.ModSeq // of the first and the last found
+	found   mail.UIDSet
+	highest mail.ModSeq // of what was found
 }
 
 func (q *searcher) fail(err error) verdict {
@@ -49,7 +51,7 @@ func (q *searcher) fail(err error) verdict {
 
 // run finds the messages that the client knows of and the key lets through.
 func (q *searcher) run(ctx context.Context) error {
-	last, done := q.sel.view.max(), 0
+	last, done := q.view.max(), 0
 	for _, p := range q.snap.Pages {
 		n := len(p.UIDs)
 		for n > 0 && p.UIDs[n-1] > last {
@@ -88,7 +90,8 @@ func (q *searcher) page(ctx context.Context, p *mail.Page, n int) error {
 	}
 	for row, v := range q.verdicts[:n] {
 		if v == yes {
-			q.add(p.UIDs[row], p.ModSeqs[row])
+			q.found.Add(p.UIDs[row])
+			q.highest = max(q.highest, p.ModSeqs[row])
 		}
 	}
 	return nil
@@ -104,14 +107,6 @@ func (q *searcher) first(p *mail.Page, n int) {
 			q.ids, q.rows = append(q.ids, p.Contents[c.row]), append(q.rows, c.row)
 		}
 	}
-}
-
-func (q *searcher) add(u mail.UID, m mail.ModSeq) {
-	if len(q.found) == 0 {
-		q.min = m
-	}
-	q.max, q.highest = m, max(q.highest, m)
-	q.found.Add(u)
 }
 
 // second decides by the digests, and what they leave open by the contents.
@@ -220,138 +215,54 @@ func decodeTexts(k *imap.SearchKey, charset string) bool {
 	return true
 }
 
-// search is SEARCH and UID SEARCH. RFC 9051 section 6.4.4.
-func (s *session) search(ctx context.Context, c *imap.Search) error {
-	if c.Return&imap.ReturnSave == 0 {
-		return s.searchMailbox(ctx, c, nil)
-	}
-	var found mail.UIDSet // "$" is empty after a NO: RFC 5182 section 2.1
-	err := s.searchMailbox(ctx, c, &found)
-	s.sel.saved = found
-	return err
+// searchIn is a searcher of a mailbox of which these messages are known.
+func (s *session) searchIn(acct mail.Account, snap *mail.Snapshot, v *view) *searcher {
+	return &searcher{acct: acct, tell: s.advance, snap: snap, view: v, columns: s.srv.columns, now: time.Now(), collation: s.collation,
+		find: fold.Finder{Folder: fold.Folder{Collation: s.collation}}}
 }
 
-// searchMailbox answers a search, and notes the result in save unless that is nil.
-func (s *session) searchMailbox(ctx context.Context, c *imap.Search, save *mail.UIDSet) error {
+// searched carries out the search of a SEARCH, SORT or THREAD in the selected mailbox. RFC 9051 section 6.4.4.
+func (s *session) searched(ctx context.Context, c *imap.Search) (*searcher, error) {
 	if _, known := message.Charset(c.Charset); c.Charset != "" && !known || !decodeTexts(&c.Key, c.Charset) {
-		return refuse(imap.CodeBadCharset+" (US-ASCII UTF-8)", "this charset is not supported")
+		return nil, refuse(imap.CodeBadCharset+" (US-ASCII UTF-8)", "this charset is not supported")
 	}
-	modSeq := hasModSeq(&c.Key)
-	if modSeq {
+	if hasModSeq(&c.Key) {
 		s.enable(featCondStore) // RFC 7162 section 3.1
 	}
 	snap, err := s.sel.acct.Snapshot(ctx, s.sel.id)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	q := searcher{acct: s.sel.acct, tell: s.advance, sel: s.sel, snap: snap, now: time.Now()}
+	q := s.searchIn(s.sel.acct, snap, &s.sel.view)
+	q.recent, q.saved = s.sel.recent, s.sel.saved
 	q.key = q.compile(&c.Key)
-	if err = q.run(ctx); err != nil {
-		return err
-	}
-	if save != nil {
-		*save = q.savedResult(c.Return)
-	}
-	if c.Extended && c.Return == imap.ReturnSave {
-		return nil // nothing is answered: RFC 5182 section 2.1
-	}
-	b := s.out.buf
-	if c.Extended || s.features&featRev2 != 0 {
-		b = q.appendESearch(b, s.tag, c, modSeq)
-	} else {
-		b = q.appendSearch(b, c.UID, modSeq)
-	}
-	s.out.buf = b
-	return nil
+	return q, q.run(ctx)
 }
 
-// savedResult is what "$" stands for: with MIN or MAX and neither ALL nor COUNT only these. RFC 5182 section 2.4.
-func (q *searcher) savedResult(r imap.SearchReturn) mail.UIDSet {
-	n := len(q.found)
-	if n == 0 || r&(imap.ReturnAll|imap.ReturnCount) != 0 || r&(imap.ReturnMin|imap.ReturnMax) == 0 {
-		return q.found
-	}
-	var out mail.UIDSet
-	if r&imap.ReturnMin != 0 {
-		out.Add(q.found[0].Start)
-	}
-	if r&imap.ReturnMax != 0 {
-		out.Add(q.found[n-1].Stop)
-	}
-	return out
-}
-
-// appendSearch is the answer of IMAP4rev1. RFC 3501 section 7.2.5, RFC 7162 section 3.1.5.
-func (q *searcher) appendSearch(b []byte, uid, modSeq bool) []byte {
-	b = append(b, "* SEARCH"...)
-	if uid {
-		for u := range q.found.All() {
-			b = strconv.AppendUint(append(b, ' '), uint64(u), 10)
+// search is SEARCH and UID SEARCH. RFC 9051 section 6.4.4.
+func (s *session) search(ctx context.Context, c *imap.Search) error {
+	return s.saving(c, func() (*results, error) {
+		q, err := s.searched(ctx, c)
+		if err != nil {
+			return nil, err
 		}
-	} else {
-		q.sel.view.seqRanges(q.found, func(first, last uint32) {
-			for n := first; n <= last; n++ {
-				b = strconv.AppendUint(append(b, ' '), uint64(n), 10)
-			}
-		})
-	}
-	if modSeq && len(q.found) > 0 {
-		b = strconv.AppendUint(append(b, " (MODSEQ "...), uint64(q.highest), 10)
-		b = append(b, ')')
-	}
-	return append(b, "\r\n"...)
+		r := q.results(c, nil)
+		if c.Extended || s.features&featRev2 != 0 {
+			return r, s.tellESearch(c, r)
+		}
+		return r, s.tellNumbers("* SEARCH", c, r)
+	})
 }
 
-// appendESearch is the extended answer. RFC 9051 section 7.3.4, RFC 4731 section 3, RFC 7162 section 3.1.10.
-func (q *searcher) appendESearch(b []byte, tag string, c *imap.Search, modSeq bool) []byte {
-	want := c.Return &^ imap.ReturnSave
-	if want == 0 {
-		want = imap.ReturnAll
+// saving notes what a command found if it is to be saved: "$" is empty after a NO. RFC 5182 section 2.1.
+func (s *session) saving(c *imap.Search, command func() (*results, error)) error {
+	r, err := command()
+	switch {
+	case c.Return&imap.ReturnSave == 0:
+	case err != nil:
+		s.sel.saved = nil
+	default:
+		s.sel.saved = r.named(c)
 	}
-	b = append(append(append(b, `* ESEARCH (TAG "`...), tag...), `")`...)
-	number := func(u mail.UID) uint64 { return uint64(q.sel.view.seq(u)) }
-	if c.UID {
-		b = append(b, " UID"...)
-		number = func(u mail.UID) uint64 { return uint64(u) }
-	}
-	n := len(q.found)
-	if want&imap.ReturnMin != 0 && n > 0 {
-		b = strconv.AppendUint(append(b, " MIN "...), number(q.found[0].Start), 10)
-	}
-	if want&imap.ReturnMax != 0 && n > 0 {
-		b = strconv.AppendUint(append(b, " MAX "...), number(q.found[n-1].Stop), 10)
-	}
-	if want&imap.ReturnAll != 0 && n > 0 {
-		b = append(b, " ALL "...)
-		b = q.appendFound(b, c.UID)
-	}
-	if want&imap.ReturnCount != 0 {
-		b = strconv.AppendInt(append(b, " COUNT "...), int64(q.found.Len()), 10)
-	}
-	if modSeq && n > 0 {
-		b = strconv.AppendUint(append(b, " MODSEQ "...), uint64(q.modSeqFor(want)), 10)
-	}
-	return append(b, "\r\n"...)
-}
-
-func (q *searcher) appendFound(b []byte, uid bool) []byte {
-	if uid {
-		return q.found.Append(b)
-	}
-	var seqs mail.UIDSet
-	q.sel.view.seqRanges(q.found, func(first, last uint32) { seqs.AddRange(mail.UID(first), mail.UID(last)) })
-	return seqs.Append(b)
-}
-
-// modSeqFor is the highest ModSeq of the messages that the answer names. RFC 7162 section 3.1.10.
-func (q *searcher) modSeqFor(want imap.SearchReturn) mail.ModSeq {
-	switch want {
-	case imap.ReturnMin:
-		return q.min
-	case imap.ReturnMax:
-		return q.max
-	case imap.ReturnMin | imap.ReturnMax:
-		return max(q.min, q.max)
-	}
-	return q.highest
+	return err
 }

@@ -76,16 +76,16 @@ const day = 24 * 60 * 60 // seconds
 
 // compile makes a key ready.
 func (q *searcher) compile(k *imap.SearchKey) criterion {
-	c := criterion{needle: fold.Append(nil, k.Text)}
+	c := criterion{needle: fold.AppendAs(q.collation, nil, k.Text)}
 	switch k.Op {
 	case imap.SearchAll, imap.SearchSaveDateSupported:
 		c.test = func(*criterion, *searcher, *candidate) verdict { return yes }
 	case imap.SearchAnd, imap.SearchOr, imap.SearchNot:
 		q.compileLogic(&c, k)
 	case imap.SearchSeq, imap.SearchUID:
-		c.test, c.uids = (*criterion).inSet, q.sel.resolve(k.Set, k.Op == imap.SearchUID)
+		c.test, c.uids = (*criterion).inSet, q.view.resolve(k.Set, k.Op == imap.SearchUID, q.saved)
 	case imap.SearchRecent:
-		c.test, c.uids = (*criterion).inSet, q.sel.recent
+		c.test, c.uids = (*criterion).inSet, q.recent
 	case imap.SearchKeyword:
 		c.test, c.bits = (*criterion).hasFlag, mail.Flag(k.Text).Bit(q.snap.Mailbox.Keywords)
 	case imap.SearchFrom, imap.SearchTo, imap.SearchCc, imap.SearchBcc, imap.SearchSubject:

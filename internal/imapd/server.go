@@ -97,7 +97,8 @@ var preLogin = wire.Limits{Line: 8 << 10, Literal: 4 << 10, Literals: 8 << 10, S
 
 // Server serves connections.
 type Server struct {
-	opts Options
+	opts    Options
+	columns *columnCache // what SORT and THREAD order by
 
 	mu       sync.Mutex // guards the fields below
 	sessions map[uint64]*session
@@ -117,7 +118,7 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{opts: o, sessions: make(map[uint64]*session)}
+	return &Server{opts: o, sessions: make(map[uint64]*session), columns: newColumnCache(columnCacheSize)}
 }
 
 func orDefault[T int | int64 | time.Duration](p *T, v T) {

@@ -15,6 +15,7 @@ import (
 	"github.com/constance-mail/constance/internal/auth"
 	"github.com/constance-mail/constance/internal/conn"
 	"github.com/constance-mail/constance/internal/deflate"
+	"github.com/constance-mail/constance/internal/fold"
 	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/imap/wire"
 	"github.com/constance-mail/constance/internal/mail"
@@ -71,6 +72,7 @@ type userState struct {
 	acct     mail.Account // the user's own, nil before login
 	sel      *selected    // nil while no mailbox is selected
 
+	collation fold.Collation // of SEARCH, SORT and THREAD. RFC 5255 section 4.2
 	metadata  metadataTold
 	notify    *notify     // nil as long as NOTIFY was not used
 	watches   [2]watched  // by notify; to be stopped

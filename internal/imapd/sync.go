@@ -223,17 +223,7 @@ func (m *selected) messages(set imap.NumSet, uid bool) (mail.UIDSet, error) {
 
 // resolve is messages without a mistake: numbers that are not in use stand for nothing.
 func (m *selected) resolve(set imap.NumSet, uid bool) mail.UIDSet {
-	switch {
-	case set.Saved:
-		return m.view.contained(m.saved)
-	case uid:
-		return m.view.contained(set.Resolve(uint32(m.view.max())))
-	}
-	var out mail.UIDSet
-	for _, r := range set.Resolve(m.view.len()) {
-		out = append(out, m.view.uidRange(uint32(r.Start), uint32(r.Stop))...)
-	}
-	return out
+	return m.view.resolve(set, uid, m.saved)
 }
 
 // firstUnseen is the number of the first message without \Seen, 0 if there is none. RFC 3501 section 7.1 (UNSEEN).

@@ -3,6 +3,7 @@ package imapd
 import (
 	"sort"
 
+	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/mail"
 )
 
@@ -117,6 +118,21 @@ func (v *view) seqRanges(uids mail.UIDSet, yield func(first, last uint32)) {
 	if last != 0 {
 		yield(first, last)
 	}
+}
+
+// resolve are the UIDs that a set stands for, as far as the view has them; saved is what "$" stands for.
+func (v *view) resolve(set imap.NumSet, uid bool, saved mail.UIDSet) mail.UIDSet {
+	switch {
+	case set.Saved:
+		return v.contained(saved)
+	case uid:
+		return v.contained(set.Resolve(uint32(v.max())))
+	}
+	var out mail.UIDSet
+	for _, r := range set.Resolve(v.len()) {
+		out = append(out, v.uidRange(uint32(r.Start), uint32(r.Stop))...)
+	}
+	return out
 }
 
 // add appends messages, all of them above max.

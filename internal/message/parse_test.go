@@ -64,6 +64,17 @@ func TestBaseSubject(t *testing.T) {
 	}
 }
 
+// RFC 5256 section 3 (REFERENCES): a subj-refwd, a "(fwd)", a subj-fwd-hdr with its trailer.
+func TestIsReply(t *testing.T) {
+	for in, want := range map[string]bool{"": false, "hello": false, " hello\t x ": false, "[list] hello": false, "[only]": false,
+		"Re: hello": true, "re:": true, "FW: x": true, "[list] Re: x": true, "Re[2]: x": true, "x (fwd)": true, "x (fwd) ": true,
+		"[fwd: x]": true, "[Fwd: x": false, "Recall: x": false, "(fwd)": true, "AW: x": false, "  Re:\r\n x": true} {
+		if got := IsReply(in); got != want {
+			t.Errorf("%q: got %v", in, got)
+		}
+	}
+}
+
 func TestAddresses(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"", "NIL"}, {" , ,", "NIL"}, {"()", "NIL"},

@@ -7,14 +7,27 @@ const maxBase = 4096
 
 // baseSubject takes the artifacts of replying and forwarding off a decoded subject. RFC 5256 section 2.1.
 func baseSubject(s string) string {
-	if len(s) > maxBase {
-		s = strings.ToValidUTF8(s[:maxBase], "")
-	}
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < 0x80 && isFWS(byte(r)) }), " ")
+	base, _ := cutSubject(s)
+	return base
+}
+
+// IsReply tells whether a message with that decoded subject is a reply or forward: whether more than spaces and blobs
+// comes off it. RFC 5256 section 3 (REFERENCES).
+func IsReply(subject string) bool {
+	_, reply := cutSubject(subject)
+	return reply
+}
+
+// cutSubject is the base subject, and whether the artifacts of a reply or forward were taken off.
+func cutSubject(s string) (base string, reply bool) {
+	s = oneSpace(s)
 	for {
-		s = cutTrailers(s)
+		trimmed := cutTrailers(s)
+		reply = reply || len(trimmed) < len(strings.TrimRight(s, " "))
+		s = trimmed
 		for {
 			if t, ok := cutLeader(s); ok {
+				reply = reply || s[0] != ' '
 				s = t
 				continue
 			}
@@ -26,10 +39,21 @@ func baseSubject(s string) string {
 		}
 		const fwd = "[fwd:"
 		if len(s) <= len(fwd) || !equalFold(fwd, s[:len(fwd)]) || s[len(s)-1] != ']' {
-			return s
+			return s, reply
 		}
-		s = s[len(fwd) : len(s)-1]
+		s, reply = s[len(fwd):len(s)-1], true
 	}
+}
+
+// oneSpace makes each run of white space one space, and bounds the subject. RFC 5256 section 2.1, step 1.
+func oneSpace(s string) string {
+	if len(s) > maxBase {
+		s = strings.ToValidUTF8(s[:maxBase], "")
+	}
+	if !strings.ContainsAny(s, "\t\r\n") && !strings.Contains(s, "  ") {
+		return s
+	}
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < 0x80 && isFWS(byte(r)) }), " ")
 }
 
 // cutTrailers takes off every subj-trailer.

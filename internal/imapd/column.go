@@ -1,0 +1,258 @@
+package imapd
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+
+	"github.com/constance-mail/constance/internal/fold"
+	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// column is what messages of a mailbox are ordered by, as numbers that compare as the messages do. What it holds of a
+// message never changes, and so neither does a column.
+type column struct {
+	uids   []mail.UID // ascending
+	values []uint64   // of uids; of texts the rank, 0 for the empty text
+	texts  []byte     // one after the other, folded
+	ends   []uint32   // of uids: where the text ends; nil if the values are no texts
+}
+
+// maxSortText is how much of a text is compared, folded octets.
+const maxSortText = 4096
+
+// sortSource is where the values of a column come from: either number or text. Those of the snapshot want nothing more.
+type sortSource struct {
+	want   mail.Columns
+	number func(p *mail.Page, row int, d *mail.Digest) int64
+}
+
+// sources are the sort keys. RFC 5256 section 3, RFC 5957 section 4.
+var sources = [...]sortSource{
+	imap.SortArrival:     {number: func(p *mail.Page, row int, _ *mail.Digest) int64 { return p.Internal[row] }},
+	imap.SortSize:        {number: func(p *mail.Page, row int, _ *mail.Digest) int64 { return p.Sizes[row] }},
+	imap.SortDate:        {want: mail.ColDates, number: sentDate},
+	imap.SortSubject:     {want: mail.ColBaseSubject},
+	imap.SortFrom:        {want: mail.ColFromSort},
+	imap.SortTo:          {want: mail.ColToSort},
+	imap.SortCc:          {want: mail.ColCcSort},
+	imap.SortDisplayFrom: {want: mail.ColFromDisplay},
+	imap.SortDisplayTo:   {want: mail.ColToDisplay},
+}
+
+// sentDate is the sent date, or the internal one. RFC 5256 section 2.2.
+func sentDate(p *mail.Page, row int, d *mail.Digest) int64 {
+	if d == nil || d.Sent == mail.NoDate {
+		return p.Internal[row]
+	}
+	return d.Sent
+}
+
+// ordered is a number that compares as n does.
+func ordered(n int64) uint64 { return uint64(n) ^ 1<<63 }
+
+// values fills values with those of uids, which were found.
+func (q *searcher) values(ctx context.Context, k imap.SortKey, uids []mail.UID, values []uint64) error {
+	if src := &sources[k]; src.want == 0 {
+		q.snapshotValues(src, uids, values)
+		return nil
+	}
+	c, err := q.column(ctx, k, uids)
+	if err == nil {
+		c.of(uids, values)
+	}
+	return err
+}
+
+func (q *searcher) snapshotValues(src *sortSource, uids []mail.UID, values []uint64) {
+	i := 0
+	for _, p := range q.snap.Pages {
+		for row := 0; row < len(p.UIDs) && i < len(uids); row++ {
+			if p.UIDs[row] == uids[i] {
+				values[i] = ordered(src.number(p, row, nil))
+				i++
+			}
+		}
+	}
+}
+
+// of fills values with those of uids, which ascend and are in the column.
+func (c *column) of(uids []mail.UID, values []uint64) {
+	at := 0
+	for i, u := range uids {
+		for c.uids[at] != u {
+			at++
+		}
+		values[i] = c.values[at]
+	}
+}
+
+// fewOfMany: a search that found less than this part of a mailbox does not have a column made of all of it.
+const fewOfMany = 8
+
+// column is a column with these messages: that of the whole mailbox, kept for the next time, unless they are few.
+func (q *searcher) column(ctx context.Context, k imap.SortKey, uids []mail.UID) (*column, error) {
+	key := q.columnKey(uint8(k))
+	old, _ := q.columns.get(key).(*column)
+	switch {
+	case old != nil && (len(uids) == 0 || uids[len(uids)-1] <= old.uids[len(old.uids)-1]):
+		return old, nil
+	case old == nil && len(uids)*fewOfMany < q.snap.Len():
+		return q.buildColumn(ctx, k, nil, uids)
+	case old != nil && len(old.uids) > 2*q.snap.Len(): // most of it was expunged since
+		old = nil
+	}
+	c, err := q.buildColumn(ctx, k, old, nil)
+	if err == nil && len(c.uids) > 0 {
+		q.columns.put(key, c)
+	}
+	return c, err
+}
+
+// buildColumn makes a column of uids, or if they are nil of all messages, to which it adds those that old has.
+func (q *searcher) buildColumn(ctx context.Context, k imap.SortKey, old *column, uids []mail.UID) (*column, error) {
+	b := columnBuilder{src: &sources[k], collation: q.collation}
+	if old != nil {
+		b.start(old)
+	}
+	err := q.digests(ctx, b.src.want, scan{uids: uids, after: b.last()}, b.add)
+	if err != nil {
+		return nil, err
+	}
+	if b.src.number == nil {
+		b.rank()
+	}
+	return &b.column, nil
+}
+
+// columnBuilder makes a column.
+type columnBuilder struct {
+	column
+	src       *sortSource
+	collation fold.Collation
+}
+
+// start begins with what another column has.
+func (b *columnBuilder) start(old *column) {
+	b.uids, b.values = slices.Clone(old.uids), slices.Clone(old.values)
+	b.texts, b.ends = slices.Clone(old.texts), slices.Clone(old.ends)
+}
+
+func (b *columnBuilder) last() mail.UID {
+	if len(b.uids) == 0 {
+		return 0
+	}
+	return b.uids[len(b.uids)-1]
+}
+
+// add adds a message; d is nil if its content is gone.
+func (b *columnBuilder) add(p *mail.Page, row int, d *mail.Digest) {
+	b.uids = append(b.uids, p.UIDs[row])
+	if b.src.number != nil {
+		b.values = append(b.values, ordered(b.src.number(p, row, d)))
+		return
+	}
+	if d != nil {
+		at := len(b.texts)
+		text := *d.Texts()[bits.TrailingZeros32(uint32(b.src.want/mail.ColMessageID))]
+		b.texts = fold.AppendAs(b.collation, b.texts, text)
+		b.texts = b.texts[:min(len(b.texts), at+maxSortText)]
+	}
+	b.ends = append(b.ends, uint32(len(b.texts)))
+}
+
+// rankEntry is a text that is to be ranked: its beginning, and which it is.
+type rankEntry struct {
+	prefix uint64
+	i      uint32
+}
+
+// rank makes the values of the texts.
+func (b *columnBuilder) rank() {
+	entries := make([]rankEntry, len(b.ends))
+	for i := range entries {
+		var prefix [8]byte
+		copy(prefix[:], b.text(uint32(i)))
+		entries[i] = rankEntry{binary.BigEndian.Uint64(prefix[:]), uint32(i)}
+	}
+	slices.SortFunc(entries, b.compare)
+	b.values = make([]uint64, len(entries))
+	rank := uint64(0)
+	for n, e := range entries {
+		if n == 0 && len(b.text(e.i)) > 0 || n > 0 && b.compare(entries[n-1], e) != 0 {
+			rank++
+		}
+		b.values[e.i] = rank
+	}
+}
+
+func (b *columnBuilder) compare(x, y rankEntry) int {
+	if x.prefix != y.prefix {
+		return cmp.Compare(x.prefix, y.prefix)
+	}
+	return bytes.Compare(b.text(x.i), b.text(y.i))
+}
+
+// text is the i-th text.
+func (c *column) text(i uint32) []byte {
+	if i == 0 {
+		return c.texts[:c.ends[0]]
+	}
+	return c.texts[c.ends[i-1]:c.ends[i]]
+}
+
+// size is what a column takes, octets.
+func (c *column) size() int { return 4*cap(c.uids) + 8*cap(c.values) + cap(c.texts) + 4*cap(c.ends) }
+
+// scan says which messages of a mailbox to look at: uids, ascending, or if they are nil those after a UID.
+type scan struct {
+	uids  []mail.UID
+	after mail.UID
+}
+
+// digests calls add for these messages, in their order, page by page.
+func (q *searcher) digests(ctx context.Context, want mail.Columns, s scan, add func(*mail.Page, int, *mail.Digest)) error {
+	for _, p := range q.snap.Pages {
+		q.ids, q.rows = q.ids[:0], q.rows[:0]
+		for row, u := range p.UIDs {
+			if s.wants(u) {
+				q.ids, q.rows = append(q.ids, p.Contents[row]), append(q.rows, row)
+			}
+		}
+		if len(q.ids) == 0 {
+			continue
+		}
+		next := 0
+		err := q.acct.Digests(ctx, q.ids, want, func(i int, d *mail.Digest) error {
+			for ; next < i; next++ {
+				add(p, q.rows[next], nil)
+			}
+			add(p, q.rows[i], d)
+			next = i + 1
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for ; next < len(q.rows); next++ {
+			add(p, q.rows[next], nil)
+		}
+	}
+	return nil
+}
+
+// wants tells whether a message is looked at; they are asked about in ascending order.
+func (s *scan) wants(u mail.UID) bool {
+	if s.uids == nil {
+		return u > s.after
+	}
+	if len(s.uids) == 0 || s.uids[0] != u {
+		return false
+	}
+	s.uids = s.uids[1:]
+	return true
+}

@@ -1,0 +1,165 @@
+package imapd
+
+import (
+	"context"
+	"hash/maphash"
+	"slices"
+
+	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/mail"
+	"github.com/constance-mail/constance/internal/message"
+)
+
+// links is which messages of a mailbox name which others, with each message id as a number, from 1 on. Like a column
+// it never changes.
+type links struct {
+	seed   maphash.Seed
+	uids   []mail.UID // ascending
+	own    []uint32   // of uids: their message ids, 0 for none
+	refs   []uint32   // the references, one message after the other
+	ends   []uint32   // of uids: where their references end
+	reply  []bool     // of uids: the subject is that of a reply or forward
+	hashes []uint64   // of the message ids: what stands for them. That of 0 is unused
+}
+
+// references are those of the i-th message, the oldest first.
+func (l *links) references(i int) []uint32 {
+	if i == 0 {
+		return l.refs[:l.ends[0]]
+	}
+	return l.refs[l.ends[i-1]:l.ends[i]]
+}
+
+// size is what the links take, octets.
+func (l *links) size() int {
+	return 4*(cap(l.uids)+cap(l.own)+cap(l.refs)+cap(l.ends)) + cap(l.reply) + 8*cap(l.hashes)
+}
+
+// links are the links of a mailbox, or if it has many more messages of uids.
+func (q *searcher) links(ctx context.Context, uids []mail.UID) (*links, error) {
+	key := q.columnKey(linksKind)
+	key.collation = 0
+	old, _ := q.columns.get(key).(*links)
+	switch {
+	case old != nil && (len(uids) == 0 || uids[len(uids)-1] <= old.uids[len(old.uids)-1]):
+		return old, nil
+	case old == nil && len(uids)*fewOfMany < q.snap.Len():
+		return q.buildLinks(ctx, nil, uids)
+	case old != nil && len(old.uids) > 2*q.snap.Len():
+		old = nil
+	}
+	l, err := q.buildLinks(ctx, old, nil)
+	if err == nil && len(l.uids) > 0 {
+		q.columns.put(key, l)
+	}
+	return l, err
+}
+
+// buildLinks makes the links of uids, or if they are nil of all messages, to which it adds those that old has.
+func (q *searcher) buildLinks(ctx context.Context, old *links, uids []mail.UID) (*links, error) {
+	b := linksBuilder{numbers: make(map[uint64]uint32)}
+	b.seed, b.hashes = maphash.MakeSeed(), []uint64{0}
+	if old != nil {
+		b.start(old)
+	}
+	s := scan{uids: uids}
+	if n := len(b.uids); n > 0 {
+		s.after = b.uids[n-1]
+	}
+	const want = mail.ColMessageID | mail.ColReferences | mail.ColSubject | mail.ColBaseSubject
+	err := q.digests(ctx, want, s, b.add)
+	return &b.links, err
+}
+
+// linksBuilder makes links.
+type linksBuilder struct {
+	links
+	numbers map[uint64]uint32 // of the message ids by their hashes
+}
+
+func (b *linksBuilder) start(old *links) {
+	b.seed = old.seed
+	b.uids, b.own, b.refs = slices.Clone(old.uids), slices.Clone(old.own), slices.Clone(old.refs)
+	b.ends, b.reply, b.hashes = slices.Clone(old.ends), slices.Clone(old.reply), slices.Clone(old.hashes)
+	for n, h := range b.hashes {
+		if n > 0 {
+			b.numbers[h] = uint32(n)
+		}
+	}
+}
+
+// add adds a message; d is nil if its content is gone.
+func (b *linksBuilder) add(p *mail.Page, row int, d *mail.Digest) {
+	own, reply := uint32(0), false
+	if d != nil {
+		for _, r := range d.References {
+			b.refs = append(b.refs, b.number(r))
+		}
+		own = b.number(d.MessageID)
+		reply = d.Subject != d.BaseSubject && message.IsReply(d.Subject)
+	}
+	b.uids, b.own, b.reply = append(b.uids, p.UIDs[row]), append(b.own, own), append(b.reply, reply)
+	b.ends = append(b.ends, uint32(len(b.refs)))
+}
+
+// number is that of a message id, 0 for none. Of 64 bits of a hash that nobody can foresee two are the same in less
+// than one of a million mailboxes with a million ids.
+func (b *linksBuilder) number(id string) uint32 {
+	if id == "" {
+		return 0
+	}
+	h := maphash.String(b.seed, id)
+	n, ok := b.numbers[h]
+	if !ok {
+		n = uint32(len(b.hashes))
+		b.hashes = append(b.hashes, h)
+		b.numbers[h] = n
+	}
+	return n
+}
+
+// threadData is what a threading algorithm looks at, of messages that are numbered from 0 on in the mailbox's order.
+type threadData struct {
+	sent    []uint64 // compare as the sent dates do
+	subject []uint64 // equal where base subjects are, 0 for an empty one
+	arrived []uint64 // compare as the internal dates do
+	links   *links
+	at      []uint32 // their places in links
+}
+
+// threadData reads what the algorithm needs.
+func (q *searcher) threadData(ctx context.Context, a imap.ThreadAlgorithm, uids []mail.UID) (*threadData, error) {
+	t := &threadData{sent: make([]uint64, len(uids)), subject: make([]uint64, len(uids)), arrived: make([]uint64, len(uids))}
+	for _, c := range [...]struct {
+		key    imap.SortKey
+		values []uint64
+		needed bool
+	}{
+		{imap.SortDate, t.sent, true},
+		{imap.SortSubject, t.subject, a != imap.ThreadRefs},
+		{imap.SortArrival, t.arrived, a == imap.ThreadRefs},
+	} {
+		if !c.needed {
+			continue
+		}
+		if err := q.values(ctx, c.key, uids, c.values); err != nil {
+			return nil, err
+		}
+	}
+	if a == imap.ThreadOrderedSubject {
+		return t, nil
+	}
+	l, err := q.links(ctx, uids)
+	if err != nil {
+		return nil, err
+	}
+	t.links, t.at = l, make([]uint32, len(uids))
+	at := 0
+	for i, u := range uids {
+		for l.uids[at] != u {
+			at++
+		}
+		t.at[i] = uint32(at)
+	}
+	return t, nil
+}
