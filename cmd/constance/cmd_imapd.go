@@ -74,6 +74,9 @@ func (w *worker) imapCommand(e imapd.CommandEnd) {
 	}
 	w.metrics.Command(verb, e.Outcome, e.Duration)
 	w.metrics.Waits(&e.Waits)
+	if verb != "IDLE" {
+		w.slow.log(&e)
+	}
 	if e.Err != nil {
 		w.log.Error("command", "session", e.Session, "verb", verb, "outcome", e.Outcome, "ms", ms(e.Duration), "err", e.Err)
 	}
@@ -82,7 +85,7 @@ func (w *worker) imapCommand(e imapd.CommandEnd) {
 func adminSessions(list []imapd.SessionInfo) []admin.Session {
 	out := make([]admin.Session, 0, len(list))
 	for _, i := range list {
-		out = append(out, admin.Session{ID: i.ID, User: i.User, Remote: i.Remote, TLS: i.TLS, Command: i.Verb, Commands: i.Commands,
+		out = append(out, admin.Session{ID: i.ID, User: i.User, Account: string(i.Account), Begun: i.Begun, Remote: i.Remote, TLS: i.TLS, Command: i.Verb, Commands: i.Commands,
 			In: i.In, Out: i.Out, Doing: i.State.String(), Since: i.Since, Started: i.Started})
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/constance-mail/constance/internal/admin"
 	"github.com/constance-mail/constance/internal/config"
 	"github.com/constance-mail/constance/internal/deliver"
 	"github.com/constance-mail/constance/internal/lmtpd"
@@ -44,7 +45,14 @@ func (p *program) lmtpd(ctx context.Context) error {
 		MaxSize:   c.SizeLimit, MaxRecipients: c.Recipients, IdleTimeout: c.Timeout, DataTimeout: c.Timeout, Grace: w.conf.Server.Drain,
 		Events: lmtpd.Events{Session: w.lmtpSession, Rejected: w.rejected},
 	})
-	return w.run(ctx, nil, s.Serve)
+	sessions := func() (out []admin.Session) {
+		for i, in := range s.Sessions() {
+			out = append(out, admin.Session{ID: uint64(i + 1), Remote: in.Remote.String(), Doing: in.State.String(), Since: in.Since,
+				Started: in.Started})
+		}
+		return out
+	}
+	return w.run(ctx, sessions, s.Serve)
 }
 
 func (w *worker) delivered(e deliver.DeliveryEvent) {

@@ -28,6 +28,7 @@ type worker struct {
 	stats   service.Stats
 	limit   int            // connections
 	hangup  chan os.Signal // SIGHUP, which may come before the worker runs
+	slow    slowLog
 }
 
 // deliveryHandles is how many accounts LMTP keeps open: a delivery seldom comes to an account that just had one, and
@@ -50,6 +51,7 @@ func (p *program) newWorker(name string, limit func(*config.Config) int) (*worke
 	}
 	w := &worker{backend: b, name: name, metrics: metrics.New(), limit: limit(b.conf), hangup: hangup}
 	w.log = p.logger(b.conf).With("service", name, "pid", os.Getpid())
+	w.slow = slowLog{bound: b.conf.Log.Slow, to: w.log}
 	w.metrics.Gauge("constance_connections", "Connections being served.", func() float64 { return float64(w.stats.Active.Load()) })
 	w.metrics.Gauge("constance_connections_limit", "Connections that the process serves at most.", func() float64 { return float64(w.limit) })
 	w.metrics.Counter("constance_connections_total", "Connections accepted.", func() float64 { return float64(w.stats.Accepted.Load()) })
@@ -61,7 +63,7 @@ func (p *program) newWorker(name string, limit func(*config.Config) int) (*worke
 // run serves until the master has it end. sessions may be nil.
 func (w *worker) run(ctx context.Context, sessions func() []admin.Session, serve func(context.Context, net.Conn)) error {
 	a, err := admin.Listen(filepath.Join(w.dir, "run"), admin.Options{Service: w.name, Status: w.status, Sessions: sessions,
-		Metrics: w.metrics.Handler(), Log: w.log})
+		Writers: w.writers, Metrics: w.metrics.Handler(), Log: w.log})
 	if err != nil {
 		return errors.Join(err, w.Close())
 	}

@@ -3,6 +3,7 @@
 // all of them. There is no central place that has to be up, and a process that hangs costs its own answer only.
 //
 //	/status    Status        /sessions  []Session      /metrics  Prometheus text
+//	/writers   []Writer      of accounts
 //	/stacks    text          /debug/pprof/...
 //
 // The sockets are for the owner of the data directory only. The values are our own, so that engines need not know of
@@ -50,12 +51,25 @@ type Worker struct {
 	Since time.Time `json:"since"` // in this state
 }
 
+// Writer is who writes an account in a process, or is the next of it to do so.
+type Writer struct {
+	Service string    `json:"service"`
+	PID     int       `json:"pid"`
+	Account string    `json:"account"`
+	Op      string    `json:"op"`
+	Since   time.Time `json:"since"`
+	Holds   bool      `json:"holds"`   // the account's lock; else it waits for another process
+	Waiting int       `json:"waiting"` // changes of the same process behind it
+	Lock    string    `json:"lock"`    // path of the lock file
+}
+
 // Session is one connection of a worker.
 type Session struct {
 	Service  string    `json:"service"`
 	PID      int       `json:"pid"`
 	ID       uint64    `json:"id"` // within the process
 	User     string    `json:"user,omitempty"`
+	Account  string    `json:"account,omitempty"`
 	Remote   string    `json:"remote"`
 	TLS      bool      `json:"tls"`
 	Command  string    `json:"command,omitempty"` // that runs, or ran last
@@ -64,5 +78,6 @@ type Session struct {
 	Out      int64     `json:"out"`
 	Doing    string    `json:"doing"` // what it does or waits for: "store read", "client not reading"
 	Since    time.Time `json:"since"` // of Doing
+	Begun    time.Time `json:"begun"` // of Command
 	Started  time.Time `json:"started"`
 }

@@ -134,6 +134,7 @@ func Ask[T any](ctx context.Context, p Process, path string) (v T, err error) {
 type View struct {
 	Processes []Status  `json:"processes"`
 	Sessions  []Session `json:"sessions"`
+	Writers   []Writer  `json:"writers"`
 	Errors    []string  `json:"errors,omitempty"` // of processes that did not answer
 }
 
@@ -142,13 +143,14 @@ const patience = 5 * time.Second
 
 // Look asks all processes for status and sessions. One that does not answer is in Errors, and costs 5 seconds at most.
 func Look(ctx context.Context, dir string) View {
-	v := View{Processes: []Status{}, Sessions: []Session{}}
+	v := View{Processes: []Status{}, Sessions: []Session{}, Writers: []Writer{}}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var mu sync.Mutex // guards v
 	Each(Processes(dir), func(p Process) {
 		st, err := Ask[Status](ctx, p, "/status")
 		ss, err2 := Ask[[]Session](ctx, p, "/sessions")
+		ws, _ := Ask[[]Writer](ctx, p, "/writers") // an older program does not know them
 		mu.Lock()
 		defer mu.Unlock()
 		if err == nil {
@@ -157,7 +159,7 @@ func Look(ctx context.Context, dir string) View {
 		if err = errors.Join(err, err2); err != nil {
 			v.Errors = append(v.Errors, strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
-		v.Sessions = append(v.Sessions, ss...)
+		v.Sessions, v.Writers = append(v.Sessions, ss...), append(v.Writers, ws...)
 	})
 	sort.Slice(v.Processes, func(i, j int) bool {
 		a, b := v.Processes[i], v.Processes[j]

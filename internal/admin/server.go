@@ -23,6 +23,7 @@ type Options struct {
 	Service  string // letters and digits: part of the socket's name
 	Status   func() Status
 	Sessions func() []Session
+	Writers  func() []Writer
 	Metrics  http.Handler
 	Log      *slog.Logger // nil: none
 
@@ -121,6 +122,7 @@ func (s *Server) handler() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.status()) })
 	m.HandleFunc("GET /sessions", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.sessions()) })
+	m.HandleFunc("GET /writers", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.writers()) })
 	m.HandleFunc("GET /stacks", stacks)
 	if s.opts.Metrics != nil {
 		m.Handle("GET /metrics", s.opts.Metrics)
@@ -147,6 +149,17 @@ func (s *Server) sessions() []Session {
 	out := []Session{}
 	if s.opts.Sessions != nil {
 		out = append(out, s.opts.Sessions()...)
+	}
+	for i := range out {
+		out[i].Service, out[i].PID = s.opts.Service, os.Getpid()
+	}
+	return out
+}
+
+func (s *Server) writers() []Writer {
+	out := []Writer{}
+	if s.opts.Writers != nil {
+		out = append(out, s.opts.Writers()...)
 	}
 	for i := range out {
 		out[i].Service, out[i].PID = s.opts.Service, os.Getpid()

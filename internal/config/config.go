@@ -105,8 +105,9 @@ type SNMP struct {
 
 // Log is what is logged and how.
 type Log struct {
-	Level  string // debug, info, warn, error
-	Format string // text, json
+	Level  string        // debug, info, warn, error
+	Format string        // text, json
+	Slow   time.Duration // a command of IMAP that takes longer is logged with its waits; 0 = none
 }
 
 // Default is the configuration without a file.

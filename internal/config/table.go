@@ -125,6 +125,8 @@ func (c *Config) storeSections() []section {
 		{"log", "The log, written to standard error.", []field{
 			{"level", choice{&c.Log.Level, []string{"debug", "info", "warn", "error"}}, "info", "The least level that is written."},
 			{"format", choice{&c.Log.Format, []string{"text", "json"}}, "text", "Text is for people, JSON for programs; one line per event in both."},
+			{"slow", span{&c.Log.Slow, 0, time.Hour}, "1s",
+				"A command of IMAP that takes longer is logged with what it waited for, ten in a minute per process. 0s: none."},
 		}},
 	}
 }

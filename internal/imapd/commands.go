@@ -121,10 +121,10 @@ func (s *session) command(ctx context.Context) {
 	s.tag, s.code = tag, s.code[:0]
 	s.count.Add(1)
 	s.mu.Lock()
-	s.verb = c.Verb()
+	start := time.Now()
+	s.verb, s.since = c.Verb(), start
 	s.mu.Unlock()
 	s.slot.Reset()
-	start := time.Now()
 	s.beginProgress(start)
 	err = s.run(ctx, c)
 	outcome := s.answer(err)
@@ -132,7 +132,7 @@ func (s *session) command(ctx context.Context) {
 		s.afterAnswer()
 	}
 	if f := s.srv.opts.Events.Command; f != nil {
-		e := CommandEnd{Session: s.id, Verb: c.Verb(), Outcome: outcome, Duration: time.Since(start)}
+		e := CommandEnd{Session: s.id, User: s.user.Login, Verb: c.Verb(), Outcome: outcome, Duration: time.Since(start)}
 		s.slot.Enter(wait.Working)
 		e.Waits = s.slot.Spent()
 		if k := mail.KindOf(err); outcome == "NO" && (k == mail.Internal || k == mail.Corrupt || k == mail.Unavailable) {

@@ -51,7 +51,7 @@ func TestCompressedBomb(t *testing.T) {
 func TestUnauthenticateLeavesNothing(t *testing.T) {
 	connection := map[string]bool{"srv": true, "crew": true, "id": true, "conn": true, "dec": true, "out": true, "slot": true,
 		"started": true, "remote": true, "tag": true, "tellAt": true, "code": true, "then": true, "stranger": true, "count": true, "mu": true,
-		"verb": true, "tls": true, "logins": true, "bads": true}
+		"verb": true, "since": true, "tls": true, "logins": true, "bads": true}
 	s := startServer(t, nil)
 	k := s.dial()
 	fresh := s.only(t)

@@ -70,6 +70,7 @@ type SessionInfo struct {
 	State    wait.State
 	Since    time.Time // of State
 	Verb     string    // the command in progress, or the last one
+	Begun    time.Time // of Verb
 	Commands int64
 	In, Out  int64 // octets
 }
@@ -85,6 +86,7 @@ type SessionEnd struct {
 // CommandEnd is a command that was answered.
 type CommandEnd struct {
 	Session  uint64
+	User     string // "" before login
 	Verb     string // "" for one that could not be read
 	Outcome  string // "OK", "NO", "BAD"
 	Duration time.Duration

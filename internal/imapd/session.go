@@ -58,10 +58,11 @@ type session struct {
 	stranger atomic.Int64 // shared: since when nobody is logged in, nanoseconds since 1970; 0: somebody is
 	count    atomic.Int64
 
-	mu   sync.Mutex // guards the fields below, which info reads
-	who  auth.User
-	verb string
-	tls  bool
+	mu    sync.Mutex // guards the fields below, which info reads
+	who   auth.User
+	verb  string
+	since time.Time // of verb
+	tls   bool
 }
 
 // userState is all that a session has of its user. Whatever is kept because of a login or a command of the user belongs
@@ -290,7 +291,7 @@ func (s *session) info() SessionInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := SessionInfo{ID: s.id, User: s.who.Login, Account: s.who.Account, TLS: s.tls, Started: s.started, State: state,
-		Since: since, Verb: s.verb, Commands: s.count.Load(), In: s.conn.In(), Out: s.conn.Out(), Remote: "local"}
+		Since: since, Verb: s.verb, Begun: s.since, Commands: s.count.Load(), In: s.conn.In(), Out: s.conn.Out(), Remote: "local"}
 	if s.remote.IsValid() {
 		in.Remote = s.remote.String()
 	}

@@ -137,7 +137,7 @@ func helloReply(o *Options) []byte {
 // case), then the client gets a 421.
 func (s *Server) Serve(ctx context.Context, nc net.Conn) {
 	start := time.Now()
-	ses := &session{srv: s, remote: remoteOf(nc), ctx: context.WithoutCancel(ctx)}
+	ses := &session{srv: s, started: start, remote: remoteOf(nc), ctx: context.WithoutCancel(ctx)}
 	c, release := newConn(ctx, nc, &s.opts, &ses.slot)
 	defer release()
 	ses.conn = c
@@ -202,9 +202,10 @@ func (s *Server) remove(ses *session) {
 
 // SessionInfo is a connection as it is now.
 type SessionInfo struct {
-	Remote netip.Addr
-	State  wait.State
-	Since  time.Time
+	Remote  netip.Addr
+	State   wait.State
+	Since   time.Time
+	Started time.Time
 }
 
 // Sessions are the connections that are being served, in no order.
@@ -214,7 +215,7 @@ func (s *Server) Sessions() []SessionInfo {
 	out := make([]SessionInfo, 0, len(s.sessions))
 	for ses := range s.sessions {
 		state, since := ses.slot.Now()
-		out = append(out, SessionInfo{Remote: ses.remote, State: state, Since: since})
+		out = append(out, SessionInfo{Remote: ses.remote, State: state, Since: since, Started: ses.started})
 	}
 	return out
 }

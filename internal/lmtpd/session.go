@@ -15,10 +15,11 @@ import (
 
 // session is one connection, in one goroutine, but for slot, which anybody may look at.
 type session struct {
-	srv    *Server         // immutable, as are the next three
-	ctx    context.Context // of the deliveries, which outlive a stop of the server
-	conn   *conn
-	remote netip.Addr
+	srv     *Server         // immutable, as are the next four
+	ctx     context.Context // of the deliveries, which outlive a stop of the server
+	conn    *conn
+	remote  netip.Addr
+	started time.Time
 
 	slot     wait.Slot
 	helo     string // of LHLO, "" before it

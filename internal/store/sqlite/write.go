@@ -18,10 +18,15 @@ type queue struct {
 	mu      sync.Mutex // guards the fields below
 	leading bool
 	waiting []*change
+
+	op    string    // what the leader does
+	since time.Time // it holds the lock, or waits for it
+	holds bool      // the account's lock
 }
 
 // change is one change of an account that waits to be made.
 type change struct {
+	op   string
 	run  func(t *tx) error
 	err  error
 	turn chan bool // true: you lead now; closed: done. Has room for one.
@@ -83,6 +88,7 @@ func (q *queue) batch(dst []*change) []*change {
 func (q *queue) pass() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.op, q.since, q.holds = "", time.Time{}, false
 	if len(q.waiting) == 0 {
 		q.leading = false
 		return
@@ -111,7 +117,7 @@ func (a *account) update(ctx context.Context, op, item string, run func(t *tx) e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c := &change{run: run, turn: make(chan bool, 1)}
+	c := &change{op: op, run: run, turn: make(chan bool, 1)}
 	if !a.queue.enter(c) {
 		lead, err := a.queue.wait(ctx, c)
 		if err != nil {
@@ -129,7 +135,7 @@ func (a *account) update(ctx context.Context, op, item string, run func(t *tx) e
 func (a *account) lead(c *change) {
 	batch := []*change{c}
 	defer a.queue.pass()
-	f, err := a.lockFiles()
+	f, err := a.lockFiles(c.op)
 	if err == nil {
 		batch = a.queue.batch(batch)
 		err = f.commit(batch)
@@ -150,7 +156,8 @@ func (a *account) lead(c *change) {
 }
 
 // lockFiles acquires the account's files and lock. An account that was removed while it waited is opened anew.
-func (a *account) lockFiles() (*files, error) {
+func (a *account) lockFiles(op string) (*files, error) {
+	a.queue.begins(op, false)
 	for {
 		f, err := a.acquire()
 		if err != nil {
@@ -162,6 +169,7 @@ func (a *account) lockFiles() (*files, error) {
 		}
 		if !f.changed.gone() {
 			if err = f.changed.openEvents(f.dir + "/changed"); err == nil {
+				a.queue.begins(op, true)
 				return f, nil
 			}
 		}
@@ -182,7 +190,7 @@ func (a *account) exclusive(ctx context.Context, run func(f *files) error) error
 		}
 	}
 	defer a.queue.pass()
-	f, err := a.lockFiles()
+	f, err := a.lockFiles("remove account")
 	if err != nil {
 		return err
 	}
