@@ -31,7 +31,7 @@ var parsers = map[string]func(*wire.Decoder) Command{
 	"GETMETADATA": parseGetMetadata, "SETMETADATA": parseSetMetadata, "NOTIFY": parseNotify,
 	"EXPUNGE": parseExpunge, "SEARCH": parseSearch, "FETCH": parseFetch, "STORE": parseStore,
 	"SORT": parseSort, "THREAD": parseThread,
-	"COPY": parseCopy, "MOVE": parseMove, "UID": nil, // nil: see uidParsers
+	"COPY": parseCopy, "MOVE": parseMove, "UIDBATCHES": parseUIDBatches, "UID": nil, // nil: see uidParsers
 }
 
 // uidParsers reads what follows UID and the verb. RFC 9051 section 6.4.9.

@@ -42,9 +42,11 @@ const (
 	CodeReadWrite            RespCode = "READ-WRITE"
 	CodeServerBug            RespCode = "SERVERBUG"
 	CodeTooBig               RespCode = "TOOBIG" // RFC 7889 section 3.1, RFC 4469 section 4.2
+	CodeTooFew               RespCode = "TOOFEW" // RFC 10022
 	CodeTryCreate            RespCode = "TRYCREATE"
 	CodeUIDNext              RespCode = "UIDNEXT"
 	CodeUIDNotSticky         RespCode = "UIDNOTSTICKY"
+	CodeUIDRequired          RespCode = "UIDREQUIRED" // RFC 9586 section 3
 	CodeUIDValidity          RespCode = "UIDVALIDITY"
 	CodeUnavailable          RespCode = "UNAVAILABLE"
 	CodeUnknownCTE           RespCode = "UNKNOWN-CTE" // RFC 3516 section 4.3

@@ -17,6 +17,12 @@ func AppendFetchStart(b []byte, n uint32) []byte {
 	return append(b, " FETCH ("...)
 }
 
+// AppendUIDFetchStart appends the start of the UIDFETCH response of the message with that UID. RFC 9586 section 3.3.
+func AppendUIDFetchStart(b []byte, u mail.UID) []byte {
+	b = strconv.AppendUint(append(b, "* "...), uint64(u), 10)
+	return append(b, " UIDFETCH ("...)
+}
+
 // AppendFetchEnd ends a FETCH response.
 func AppendFetchEnd(b []byte) []byte { return append(b, ")\r\n"...) }
 

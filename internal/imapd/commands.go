@@ -75,6 +75,8 @@ func commandTable() map[string]command {
 		"COPY":     {run: on((*session).copy), in: inSelected},
 		"MOVE":     {run: on((*session).move), in: inSelected, changes: true},
 		"REPLACE":  {run: on((*session).replace), in: inSelected, changes: true},
+
+		"UIDBATCHES": {run: on((*session).uidBatches), in: inSelected},
 	}
 }
 
@@ -94,6 +96,31 @@ func byUID(c imap.Command) bool {
 		return byUID(&c.Search)
 	case *imap.Thread:
 		return byUID(&c.Search)
+	}
+	return false
+}
+
+// byNumber tells whether a command names messages by number. RFC 9586 section 3.
+func byNumber(c imap.Command) bool {
+	switch c := c.(type) {
+	case *imap.Fetch:
+		return !c.UID
+	case *imap.Store:
+		return !c.UID
+	case *imap.Copy:
+		return !c.UID
+	case *imap.Move:
+		return !c.UID
+	case *imap.Replace:
+		return !c.UID
+	case *imap.Search:
+		return !c.UID || usesNumbers(&c.Key)
+	case *imap.Sort:
+		return byNumber(&c.Search)
+	case *imap.Thread:
+		return byNumber(&c.Search)
+	case *imap.Select:
+		return c.QResync != nil && len(c.QResync.MatchSeqs) > 0
 	}
 	return false
 }
@@ -159,6 +186,8 @@ func (s *session) run(ctx context.Context, c imap.Command) error {
 		return s.skip(bad("unknown command"))
 	case d.in&s.state == 0:
 		return s.skip(bad("not allowed " + stateNames[s.state]))
+	case s.features&featUIDOnly != 0 && byNumber(c):
+		return s.skip(badError{imap.CodeUIDRequired, "message numbers are not used any more: ENABLE UIDONLY"})
 	case d.changes && s.sel.readOnly:
 		return s.skip(refuse(imap.CodeNoPerm, "the mailbox is selected read-only"))
 	}
@@ -259,7 +288,7 @@ func (s *session) answer(err error) string {
 		s.out.buf = imap.AppendCond(s.out.buf, s.tag, imap.NO, r.code, r.text)
 		return "NO"
 	case errors.As(err, &b):
-		s.appendBad("", string(b))
+		s.appendBad(b.code, b.text)
 		return "BAD"
 	case errors.As(err, &se):
 		s.appendBad("", se.Error())

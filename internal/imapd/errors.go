@@ -20,12 +20,15 @@ func (e *refusal) Error() string { return e.text }
 func refuse(code imap.RespCode, text string) error { return &refusal{code, text} }
 
 // badError is the answer BAD: well-formed, but wrong here.
-type badError string
+type badError struct {
+	code imap.RespCode // may be ""
+	text string
+}
 
-func (e badError) Error() string { return string(e) }
+func (e badError) Error() string { return e.text }
 
 // bad is the answer BAD.
-func bad(text string) error { return badError(text) }
+func bad(text string) error { return badError{text: text} }
 
 // brokenError ends the connection: an answer cannot be completed, or the client is gone.
 type brokenError struct{ err error }

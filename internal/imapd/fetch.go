@@ -79,7 +79,7 @@ var itemColumns = [...]mail.Columns{
 // plan says what a FETCH needs. RFC 9051 section 6.4.5.
 func (s *session) plan(c *imap.Fetch) fetchPlan {
 	p := fetchPlan{items: slices.Clone(c.Items), since: c.ChangedSince}
-	if c.UID && !slices.ContainsFunc(p.items, isAttr(imap.FetchUID)) {
+	if c.UID && s.features&featUIDOnly == 0 && !slices.ContainsFunc(p.items, isAttr(imap.FetchUID)) {
 		p.items = append([]imap.FetchItem{{Attr: imap.FetchUID}}, p.items...) // RFC 9051 section 6.4.9
 	}
 	if c.ChangedSince > 0 && !slices.ContainsFunc(p.items, isAttr(imap.FetchModSeq)) {
@@ -290,9 +290,7 @@ func (f *fetcher) setSeen(ctx context.Context) error {
 
 // append appends the answer for one message to buf, leaving holes where its octets belong.
 func (f *fetcher) append(r *fetchRow, d *mail.Digest) {
-	b := append(f.buf, "* "...)
-	b = strconv.AppendUint(b, uint64(r.seq), 10)
-	b = append(b, " FETCH ("...)
+	b := f.s.appendFetchStart(f.buf, r.seq, r.uid())
 	for i := range f.plan.items {
 		if i > 0 {
 			b = append(b, ' ')
@@ -310,7 +308,7 @@ func (f *fetcher) append(r *fetchRow, d *mail.Digest) {
 
 // appendIdentity appends UID and MODSEQ unless they were asked for. RFC 7162 section 3.2.4.
 func (f *fetcher) appendIdentity(b []byte, r *fetchRow) []byte {
-	if !f.plan.uid {
+	if !f.plan.uid && f.s.features&featUIDOnly == 0 {
 		b = imap.AppendFetchUID(append(b, ' '), r.uid())
 	}
 	if !f.plan.modSeq {

@@ -11,7 +11,7 @@ import (
 func (s *session) capabilities() []string {
 	caps := []string{"IMAP4rev2", "IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"}
 	if s.state != notAuthenticated {
-		caps = append(caps, "PREVIEW", "CATENATE", "REPLACE")
+		caps = append(caps, "PREVIEW", "CATENATE", "REPLACE", "UTF8=ACCEPT", "UIDONLY", "UIDBATCHES")
 		if !s.conn.Compressed() {
 			caps = append(caps, "COMPRESS=DEFLATE")
 		}
@@ -89,9 +89,9 @@ func (s *session) namespace(context.Context, *imap.Namespace) error {
 }
 
 // enabled are the capabilities that ENABLE can turn on. RFC 9051 section 6.3.1, RFC 7162 section 3.2.3, RFC 5464
-// section 4.1.
+// section 4.1, RFC 6855 section 3, RFC 9586 section 3.
 var enabled = map[string]features{"IMAP4REV2": featRev2, "CONDSTORE": featCondStore, "QRESYNC": featQResync,
-	"METADATA": featMetadata}
+	"METADATA": featMetadata, "UTF8=ACCEPT": featUTF8, "UIDONLY": featUIDOnly}
 
 // enableAll is ENABLE. What is on already, or unknown, is not answered. RFC 9051 section 6.3.1, RFC 5161 section 3.1.
 func (s *session) enableAll(_ context.Context, c *imap.Enable) error {
@@ -109,7 +109,7 @@ func (s *session) enableAll(_ context.Context, c *imap.Enable) error {
 		done = append(done, name)
 	}
 	s.out.buf = imap.AppendEnabled(s.out.buf, done)
-	for f := featRev2; f <= featMetadata; f <<= 1 {
+	for f := featRev2; f < endOfFeatures; f <<= 1 {
 		if all&f != 0 {
 			s.enable(f)
 		}
@@ -128,7 +128,7 @@ func (s *session) enable(f features) {
 	}
 	s.features |= f
 	switch {
-	case f == featRev2:
+	case f == featRev2 || f == featUTF8:
 		s.dec.SetUTF8(true)
 	case f == featCondStore && s.sel != nil:
 		b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
@@ -137,5 +137,5 @@ func (s *session) enable(f features) {
 	}
 }
 
-// utf8 tells whether mailbox names are UTF-8 on the wire.
-func (s *session) utf8() bool { return s.features&featRev2 != 0 }
+// utf8 tells whether mailbox names, and quoted strings, are UTF-8 on the wire.
+func (s *session) utf8() bool { return s.features&(featRev2|featUTF8) != 0 }

@@ -241,6 +241,9 @@ func (s *session) searched(ctx context.Context, c *imap.Search) (*searcher, erro
 
 // search is SEARCH and UID SEARCH. RFC 9051 section 6.4.4.
 func (s *session) search(ctx context.Context, c *imap.Search) error {
+	if c.Charset != "" && s.features&featUTF8 != 0 {
+		return bad("no CHARSET after ENABLE UTF8=ACCEPT") // RFC 6855 section 3
+	}
 	return s.saving(c, func() (*results, error) {
 		q, err := s.searched(ctx, c)
 		if err != nil {

@@ -81,7 +81,7 @@ func (s *session) tellSelected(snap *mail.Snapshot) {
 	s.tellFlags()
 	s.out.buf = imap.AppendExists(s.out.buf, s.sel.view.len())
 	s.tellRecent()
-	if n := firstUnseen(snap); n > 0 && s.features&featRev2 == 0 {
+	if n := firstUnseen(snap); n > 0 && s.features&(featRev2|featUIDOnly) == 0 {
 		s.tellNumber(imap.CodeUnseen, uint64(n), "first unseen message")
 	}
 	s.tellNumber(imap.CodeUIDValidity, uint64(m.UIDValidity), "UIDs valid")

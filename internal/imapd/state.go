@@ -24,6 +24,9 @@ const (
 	featCondStore                      // RFC 7162 section 3.1
 	featQResync                        // RFC 7162 section 3.2; featCondStore comes with it
 	featMetadata                       // RFC 5464 section 4.4.2: changed annotations are told
+	featUTF8                           // UTF8=ACCEPT: mailbox names and quoted strings in UTF-8. RFC 6855 section 3
+	featUIDOnly                        // no message numbers. RFC 9586 section 3
+	endOfFeatures
 )
 
 // selected is the mailbox that a session has selected. Owned by the session.

@@ -79,10 +79,8 @@ func (s *session) tellStored(snap *mail.Snapshot, uids mail.UIDSet, c *imap.Stor
 }
 
 func (s *session) appendStored(p *mail.Page, row int, c *imap.Store) {
-	b := append(s.out.buf, "* "...)
-	b = strconv.AppendUint(b, uint64(s.sel.view.seq(p.UIDs[row])), 10)
-	b = append(b, " FETCH ("...)
-	if c.UID || s.features&featCondStore != 0 { // RFC 7162 section 3.2.4
+	b := s.appendFetchStart(s.out.buf, s.sel.view.seq(p.UIDs[row]), p.UIDs[row])
+	if (c.UID || s.features&featCondStore != 0) && s.features&featUIDOnly == 0 { // RFC 7162 section 3.2.4
 		b = strconv.AppendUint(append(b, "UID "...), uint64(p.UIDs[row]), 10)
 		b = append(b, ' ')
 	}

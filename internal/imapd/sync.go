@@ -123,7 +123,7 @@ func (s *session) tellExpunged(gone mail.UIDSet) {
 	if len(gone) == 0 {
 		return
 	}
-	if s.features&featQResync != 0 {
+	if s.features&(featQResync|featUIDOnly) != 0 {
 		s.out.buf = imap.AppendVanished(s.out.buf, gone, false)
 	} else {
 		for i := len(gone) - 1; i >= 0; i-- { // from the end, so that the numbers of the others still hold
@@ -198,12 +198,23 @@ func (s *session) tellChanged(snap *mail.Snapshot, since mail.ModSeq, uids mail.
 }
 
 func (s *session) appendChanged(p *mail.Page, row int, seq uint32) {
-	b := imap.AppendFetchUID(imap.AppendFetchStart(s.out.buf, seq), p.UIDs[row])
-	b = s.sel.appendFlags(append(b, ' '), p.UIDs[row], p.Flags[row])
+	b := s.appendFetchStart(s.out.buf, seq, p.UIDs[row])
+	if s.features&featUIDOnly == 0 {
+		b = append(imap.AppendFetchUID(b, p.UIDs[row]), ' ')
+	}
+	b = s.sel.appendFlags(b, p.UIDs[row], p.Flags[row])
 	if s.features&featCondStore != 0 {
 		b = imap.AppendFetchModSeq(append(b, ' '), p.ModSeqs[row])
 	}
 	s.out.buf = imap.AppendFetchEnd(b)
+}
+
+// appendFetchStart appends the start of a FETCH response, or of a UIDFETCH response. RFC 9586 section 3.3.
+func (s *session) appendFetchStart(b []byte, seq uint32, u mail.UID) []byte {
+	if s.features&featUIDOnly != 0 {
+		return imap.AppendUIDFetchStart(b, u)
+	}
+	return imap.AppendFetchStart(b, seq)
 }
 
 // appendFlags appends the data item FLAGS of a message.
