@@ -11,6 +11,7 @@ export CGO_ENABLED := 0
 
 # Debian packages that the tests with real clients need.
 PEERS   := isync curl neomutt fetchmail swaks postfix python3 openssl \
+           offlineimap3 libmail-imapclient-perl cyrus-admin libsasl2-modules \
            snmpd snmp snmptrapd smitools spin \
            cyrus-common sasl2-bin gcc libc6-dev
 # And those that conflict with other servers of a developer's machine: unpacked into bin/peers rather than installed.

@@ -58,7 +58,7 @@ SyncState *
 	do(t, c, "EXPUNGE")
 	do(t, c, "LOGOUT")
 	deliverMany(t, s, "alice", 2000, 2050)
-	editMaildir(t, filepath.Join(home, "mail", "INBOX"))
+	editMaildir(t, filepath.Join(home, "mail", "INBOX"), 2000)
 	sync()
 	got, want := far(t, s), near(t, home)
 	compare(t, "after changes on both sides", got, want)
@@ -100,23 +100,28 @@ func modSeq(t *testing.T, s *Server) string {
 	return do(t, c, "STATUS INBOX (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ)")[0]
 }
 
-// editMaildir is what a mail program does to its copy: it sets flags, deletes, files new messages.
-func editMaildir(t *testing.T, dir string) {
+// maildirFiles are the paths of a maildir's messages by their message ids.
+func maildirFiles(t *testing.T, dir string) map[string]string {
 	t.Helper()
-	var files []string
+	byID := map[string]string{}
 	for _, sub := range []string{"cur", "new"} {
 		list, err := os.ReadDir(filepath.Join(dir, sub))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, f := range list {
-			files = append(files, filepath.Join(dir, sub, f.Name()))
+			path := filepath.Join(dir, sub, f.Name())
+			byID[idOf(readFile(t, path))] = path
 		}
 	}
-	byID := map[string]string{}
-	for _, f := range files {
-		byID[idOf(readFile(t, f))] = f
-	}
+	return byID
+}
+
+// editMaildir is what a mail program does to its copy of n messages: it sets flags on a twentieth of them, deletes a
+// fortieth and files an eightieth of new ones.
+func editMaildir(t *testing.T, dir string, n int) {
+	t.Helper()
+	byID := maildirFiles(t, dir)
 	flag := func(i int, flags string) {
 		from := byID[fmt.Sprintf("m%d", i)]
 		name, _, _ := strings.Cut(filepath.Base(from), ":")
@@ -124,13 +129,13 @@ func editMaildir(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
-	for i := range 100 {
-		flag(1000+i, "FS")
+	for i := range n / 20 {
+		flag(n/2+i, "FS")
 	}
-	for i := range 50 {
-		flag(1200+i, "T") // Trashed: \Deleted, which mbsync then expunges
+	for i := range n / 40 {
+		flag(n*3/5+i, "T") // Trashed: \Deleted, which is expunged then
 	}
-	for i := range 25 {
+	for i := range n / 80 {
 		write(t, filepath.Join(dir, "new", fmt.Sprintf("1.%d.test", i)), letter(3000+i))
 	}
 }
