@@ -11,7 +11,8 @@ const (
 	CodeAuthenticationFailed RespCode = "AUTHENTICATIONFAILED"
 	CodeAuthorizationFailed  RespCode = "AUTHORIZATIONFAILED"
 	CodeBadCharset           RespCode = "BADCHARSET"
-	CodeBadURL               RespCode = "BADURL" // see BadURLCode
+	CodeBadComparator        RespCode = "BADCOMPARATOR" // RFC 5255 section 4.9
+	CodeBadURL               RespCode = "BADURL"        // see BadURLCode
 	CodeCannot               RespCode = "CANNOT"
 	CodeCapability           RespCode = "CAPABILITY"
 	CodeClientBug            RespCode = "CLIENTBUG"

@@ -19,7 +19,7 @@ func (s *session) capabilities() []string {
 			caps = append(caps, "UNAUTHENTICATE")
 		}
 		caps = append(caps, "SORT", "SORT=DISPLAY", "ESORT", "THREAD=REFERENCES", "THREAD=REFS", "THREAD=ORDEREDSUBJECT",
-			"PARTIAL", "I18NLEVEL=1")
+			"PARTIAL", "I18NLEVEL=2")
 		return append(caps, "IDLE", "INPROGRESS", "NAMESPACE", "UIDPLUS", "UNSELECT", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
 			"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "QRESYNC", "BINARY",
 			"MULTIAPPEND", "APPENDLIMIT="+strconv.FormatInt(s.srv.opts.AppendLimit, 10), "OBJECTID", "SAVEDATE", "WITHIN",

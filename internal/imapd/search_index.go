@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 
+	"github.com/constance-mail/constance/internal/fold"
 	"github.com/constance-mail/constance/internal/mail"
 )
 
@@ -19,7 +20,7 @@ const (
 
 // indexed has the index asked for a text, if it comes to that, and gives the number for criterion.asked.
 func (q *searcher) indexed(needle []byte) int {
-	if len(needle) == 0 || len(q.texts) == indexTexts {
+	if len(needle) == 0 || len(q.texts) == indexTexts || q.collation != fold.UnicodeCasemap { // the index is folded so
 		return 0
 	}
 	q.texts = append(q.texts, needle)

@@ -98,12 +98,22 @@ func (d *threadData) byDate() []uint32 {
 	return p.at
 }
 
+// bySubject is a table with a place for each subject, none in all of them. Subjects are ranks, so that it is no larger
+// than the mailbox.
+func (d *threadData) bySubject() []int32 {
+	most := uint64(0)
+	for _, s := range d.subject {
+		most = max(most, s)
+	}
+	return filled(int(most) + 1)
+}
+
 // orderedSubject threads by base subjects: the oldest message of each is the parent of the others. RFC 5256 section 3.
 func orderedSubject(d *threadData) *forest {
 	parent, order := filled(len(d.sent)), d.byDate()
-	first := make(map[uint64]int32)
+	first := d.bySubject()
 	for _, i := range order {
-		if f, ok := first[d.subject[i]]; ok {
+		if f := first[d.subject[i]]; f != none {
 			parent[i] = f
 		} else {
 			first[d.subject[i]] = int32(i)

@@ -76,7 +76,7 @@ func (f *family) loop(up, n uint32) bool {
 func (f *family) prune() []int32 {
 	above := f.nearest()
 	parent := filled(len(f.node))
-	heads := make(map[uint32]int32) // of dummies at the head: their only message, or their node
+	heads := filled(len(f.parent)) // of dummies at the head: their only message, or their node
 	for i, n := range f.node {
 		head := above[n]
 		if head == 0 {
@@ -86,9 +86,9 @@ func (f *family) prune() []int32 {
 			parent[i] = m
 			continue
 		}
-		one, known := heads[head]
+		one := heads[head]
 		switch {
-		case !known:
+		case one == none:
 			heads[head] = int32(i)
 		case one < int32(len(f.node)):
 			dummy := int32(len(parent))
@@ -130,7 +130,7 @@ func (f *family) nearest() []uint32 {
 // references threads by references and subjects. RFC 5256 section 3.
 func references(d *threadData) *forest {
 	parent, order := newFamily(d).prune(), d.byDate()
-	g := gatherer{d: d, parent: parent, messages: int32(len(d.at)), table: make(map[uint64]int32)}
+	g := gatherer{d: d, parent: parent, messages: int32(len(d.at)), table: d.bySubject()}
 	g.gather(order)
 	return plant(len(d.at), g.parent, order)
 }
@@ -139,10 +139,10 @@ func references(d *threadData) *forest {
 type gatherer struct {
 	d        *threadData
 	messages int32
-	parent   []int32          // of messages and of dummies
-	first    []int32          // of dummies, from messages on: the oldest child
-	table    map[uint64]int32 // of subjects: the node that the others are put to
-	merged   map[int32]int32  // of dummies that were deleted: where their children are
+	parent   []int32 // of messages and of dummies
+	first    []int32 // of dummies, from messages on: the oldest child
+	table    []int32 // of subjects: the node that the others are put to
+	merged   []int32 // of dummies, from messages on: where their children are, if they were deleted
 }
 
 func (g *gatherer) gather(order []uint32) {
@@ -150,13 +150,13 @@ func (g *gatherer) gather(order []uint32) {
 	for _, n := range roots {
 		g.enter(n)
 	}
-	g.merged = make(map[int32]int32)
+	g.merged = filled(len(g.first))
 	for _, n := range roots {
 		g.merge(n)
 	}
 	for i, up := range g.parent[:g.messages] {
-		if to, ok := g.merged[up]; ok {
-			g.parent[i] = to
+		if k := int(up - g.messages); up != none && k >= 0 && k < len(g.merged) && g.merged[k] != none {
+			g.parent[i] = g.merged[k]
 		}
 	}
 }
@@ -198,8 +198,8 @@ func (g *gatherer) enter(n int32) {
 	if subject == 0 {
 		return
 	}
-	old, ok := g.table[subject]
-	if !ok {
+	old := g.table[subject]
+	if old == none {
 		g.table[subject] = n
 		return
 	}
@@ -212,14 +212,14 @@ func (g *gatherer) enter(n int32) {
 // merge puts a thread to the one in the table. Step 5.C.
 func (g *gatherer) merge(n int32) {
 	subject, reply := g.subject(n)
-	to, ok := g.table[subject]
-	if !ok || to == n {
+	to := g.table[subject]
+	if to == none || to == n {
 		return
 	}
 	_, toReply := g.subject(to)
 	switch {
 	case g.dummy(to) && g.dummy(n):
-		g.merged[n] = to
+		g.merged[n-g.messages] = to
 	case g.dummy(to), reply && !toReply:
 		g.parent[n] = to
 	default:
@@ -240,11 +240,11 @@ func refs(d *threadData) *forest {
 }
 
 // latest is the place of the latest arrival of each thread among all arrivals, by the thread's head.
-func latest(parent []int32, arrived []uint64) map[int32]uint64 {
+func latest(parent []int32, arrived []uint64) []uint64 {
 	p := newPermutation(len(arrived))
 	p.by(arrived)
 	head := heads(parent)
-	out := make(map[int32]uint64)
+	out := make([]uint64, len(parent))
 	for place, i := range p.at {
 		out[head[i]] = uint64(place)
 	}
@@ -274,7 +274,7 @@ func heads(parent []int32) []int32 {
 }
 
 // sortRoots orders the threads by the values of their heads.
-func (f *forest) sortRoots(values map[int32]uint64) {
+func (f *forest) sortRoots(values []uint64) {
 	var roots []int32
 	var by []uint64
 	for n := f.root; n != none; n = f.next[n] {
