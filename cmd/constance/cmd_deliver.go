@@ -66,7 +66,7 @@ func (b *backend) recipient(ctx context.Context, address string) (deliver.Recipi
 	if err != nil && mail.KindOf(err) == mail.NotFound {
 		return deliver.Recipient{}, hinted(fmt.Errorf("there is no user %s", address), "`constance user list` lists all users")
 	}
-	return deliver.Recipient{Address: address, Account: u.Account, Detail: detail}, err
+	return deliver.Recipient{Address: address, Account: u.Account, Detail: detail, Shared: u.Shared}, err
 }
 
 // deliveryRow is a delivered message in JSON.

@@ -45,7 +45,7 @@ func (p *program) imapd(ctx context.Context, implicit bool) error {
 	defer stop()
 	limits := wire.Limits{Line: int(w.conf.IMAP.LineLimit)}
 	s := imapd.New(imapd.Options{
-		Store: w.store, Auth: w.authenticator(), TLS: conf, Log: w.log, Hostname: hostname(w.conf), Version: version(),
+		Store: w.store, Auth: w.authenticator(), Sharing: w.sharing(), TLS: conf, Log: w.log, Hostname: hostname(w.conf), Version: version(),
 		Admin: w.conf.IMAP.Admin, Comment: w.conf.IMAP.Comment,
 		AppendLimit: w.conf.IMAP.AppendLimit, Limits: limits, Idle: w.conf.IMAP.IdleTime, Login: w.conf.IMAP.LoginTime,
 		NoUnauthenticate: !w.conf.IMAP.Unauthenticate,
@@ -53,6 +53,11 @@ func (p *program) imapd(ctx context.Context, implicit bool) error {
 	})
 	sessions := func() []admin.Session { return adminSessions(s.Sessions()) }
 	return w.run(ctx, sessions, func(ctx context.Context, c net.Conn) { s.Serve(ctx, c, implicit) })
+}
+
+func (w *worker) sharing() imapd.Sharing {
+	c := &w.conf.Sharing
+	return imapd.Sharing{Directory: w.users, Others: c.Others, Shared: c.Shared, Admins: c.Admins}
 }
 
 // imapSession logs and counts a session that ended.

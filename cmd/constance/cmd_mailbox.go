@@ -12,8 +12,9 @@ import (
 )
 
 func (p *program) mailboxCmd() *cobra.Command {
-	return group("mailbox", "Look into mailboxes", "Shows the mailboxes of a user and what is in them.",
-		p.mailboxListCmd(), p.mailboxDumpCmd())
+	return group("mailbox", "Look into mailboxes, and share them",
+		"Shows the mailboxes of a user and what is in them, and who may do what with them.",
+		p.mailboxListCmd(), p.mailboxDumpCmd(), p.mailboxACLCmd(), p.mailboxPersonalCmd())
 }
 
 // mailboxRow is a mailbox in JSON.

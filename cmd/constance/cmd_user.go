@@ -26,44 +26,56 @@ const passwordText = `
 The password is asked for on a terminal, read from standard input otherwise
 (its first line), or read from the file of --password-file.`
 
+const sharedText = `
+
+With --shared the account is nobody's own: it has no password, its mailboxes are those
+of "Shared Folders/LOGIN", mail to its name comes into its INBOX, and ` + "`constance\nmailbox acl`" + ` says who may do what there.`
+
 func (p *program) userAddCmd() *cobra.Command {
-	file := ""
+	file, shared := "", false
 	c := &cobra.Command{
 		Use:   "add LOGIN",
-		Short: "Add a user",
-		Long:  "Adds a user with a new, empty account.\n" + passwordText,
+		Short: "Add a user or a shared account",
+		Long:  "Adds a user with a new, empty account.\n" + passwordText + sharedText,
 		Example: `  constance user add carol
   constance user add carol < password.txt
-  constance user add carol@example.org --password-file password.txt`,
+  constance user add carol@example.org --password-file password.txt
+  constance user add --shared support`,
 		Args: args(1, 1),
 		RunE: func(c *cobra.Command, a []string) error {
 			login, err := auth.CleanLogin(a[0])
 			if err != nil {
 				return err
 			}
-			password, err := p.readPassword("Password for "+login, file)
-			if err != nil {
-				return err
+			password := ""
+			if !shared {
+				if password, err = p.readPassword("Password for "+login, file); err != nil {
+					return err
+				}
 			}
 			b, err := p.open() // last: it makes the data directory
 			if err != nil {
 				return err
 			}
-			return errors.Join(b.addUser(c.Context(), login, password), b.Close())
+			u := auth.User{Login: login, Shared: shared}
+			return errors.Join(b.addUser(c.Context(), u, password), b.Close())
 		},
 	}
+	c.Flags().BoolVar(&shared, "shared", false, "a shared account, without a password")
 	c.Flags().StringVar(&file, "password-file", "", "file whose first line is the password")
 	return c
 }
 
-func (b *backend) addUser(ctx context.Context, login, password string) error {
-	hash, err := auth.Hash(b.conf.Auth.Scheme, password)
-	if err != nil {
-		return err
+// addUser adds a user, with a password unless it is a shared account.
+func (b *backend) addUser(ctx context.Context, u auth.User, password string) (err error) {
+	if !u.Shared {
+		if u.Hash, err = auth.Hash(b.conf.Auth.Scheme, password); err != nil {
+			return err
+		}
 	}
-	err = b.users.Add(ctx, []auth.User{{Login: login, Hash: hash}}, false)
+	err = b.users.Add(ctx, []auth.User{u}, false)
 	if err != nil && mail.KindOf(err) == mail.Exists {
-		return hinted(fmt.Errorf("there is a user %s already", login), "`constance user passwd` changes a password")
+		return hinted(fmt.Errorf("there is a user %s already", u.Login), "`constance user passwd` changes a password")
 	}
 	return err
 }
@@ -148,6 +160,7 @@ type userRow struct {
 	Login    string         `json:"login"`
 	Account  mail.AccountID `json:"account"`
 	Disabled bool           `json:"disabled"`
+	Shared   bool           `json:"shared"`
 }
 
 func (p *program) userListCmd() *cobra.Command {
@@ -162,14 +175,14 @@ func (p *program) userListCmd() *cobra.Command {
 				users := []userRow{}
 				var rows [][]string
 				err := b.users.List(c.Context(), func(u auth.User) error {
-					users = append(users, userRow{u.Login, u.Account, u.Disabled})
-					rows = append(rows, []string{u.Login, string(u.Account), yes(u.Disabled)})
+					users = append(users, userRow{u.Login, u.Account, u.Disabled, u.Shared})
+					rows = append(rows, []string{u.Login, string(u.Account), yes(u.Disabled), yes(u.Shared)})
 					return nil
 				})
 				if err != nil {
 					return err
 				}
-				return p.table([]string{"LOGIN", "ACCOUNT", "DISABLED"}, rows, users)
+				return p.table([]string{"LOGIN", "ACCOUNT", "DISABLED", "SHARED"}, rows, users)
 			})
 		},
 	}

@@ -26,7 +26,8 @@ func (p *program) verifyCmd() *cobra.Command {
 		Short: "Recompute everything and report what differs",
 		Long: `Recomputes what can be recomputed for the account of a user, or of all users:
 counters, quota, sizes, digests, checksums, references. Each difference is
-printed. Nothing is changed, and nobody is blocked for long. The exit code is 1 if
+printed. Nothing is changed but the index of who shares with whom, which is
+written anew, and nobody is blocked for long. The exit code is 1 if
 there is a difference. An account that cannot be read does not stop the others.`,
 		Example: "  constance verify\n  constance verify alice --json",
 		Args:    args(0, 1),
@@ -51,6 +52,9 @@ func (p *program) verify(ctx context.Context, b *backend, users []auth.User) err
 			problems = append(problems, problemRow{u.Login, f.Mailbox, f.UID, f.Text})
 			rows = append(rows, []string{u.Login, f.Mailbox, strconv.Itoa(int(f.UID)), f.Text})
 		})
+		if err == nil {
+			err = b.share(ctx, b.store.Account(u.Account))
+		}
 		if err != nil {
 			failures = append(failures, fmt.Errorf("verify %s: %w", u.Login, err))
 		}

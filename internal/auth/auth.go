@@ -13,6 +13,7 @@ type User struct {
 	Account  mail.AccountID // whose mail it is
 	Hash     string         // "{SCHEME}..." as in Dovecot's passwd-file; "" lets nobody in
 	Disabled bool           // no login; mail is still taken
+	Shared   bool           // a shared account: nobody's own, in the namespace of shared mailboxes. RFC 2342 section 5
 }
 
 // Directory holds the users. Safe for any goroutine; several processes may use it at a time, and see each other's
@@ -31,5 +32,23 @@ type Directory interface {
 	Remove(ctx context.Context, login string) error
 	// List yields all users in the order of their names; an error of yield ends it and is returned.
 	List(ctx context.Context, yield func(User) error) error
+	Sharing
 	Close() error
+}
+
+// Sharing is groups, and an index of who shares with whom: the truth is the ACLs in the accounts.
+type Sharing interface {
+	// Groups are the groups that a login name is in, in order.
+	Groups(ctx context.Context, login string) ([]string, error)
+	// SetMember puts a login name into a group or takes it out of it; either may be so already. Kind Invalid: a name that
+	// CleanLogin would not leave as it is.
+	SetMember(ctx context.Context, group, login string, on bool) error
+	// Members yields all members of all groups, in order of group and login; an error of yield ends it and is returned.
+	Members(ctx context.Context, yield func(group, login string) error) error
+	// Share makes identifiers those to whom something of the account is visible. It asks for them when no other Share can
+	// come between, so that who comes last tells the latest.
+	Share(ctx context.Context, account mail.AccountID, identifiers func() ([]string, error)) error
+	// Sharers are the users who share something with one of these identifiers, by login name. An account with several
+	// login names comes under the first of them. It takes time for each of those, not for each account that there is.
+	Sharers(ctx context.Context, identifiers []string) ([]User, error)
 }

@@ -15,10 +15,15 @@ import (
 type Memory struct {
 	mu    sync.RWMutex
 	users map[string]User
+
+	members map[member]bool
+	shares  map[mail.AccountID][]string
 }
 
 // NewMemory is an empty directory.
-func NewMemory() *Memory { return &Memory{users: map[string]User{}} }
+func NewMemory() *Memory {
+	return &Memory{users: map[string]User{}, members: map[member]bool{}, shares: map[mail.AccountID][]string{}}
+}
 
 // Lookup implements Directory.
 func (m *Memory) Lookup(_ context.Context, login string) (User, error) {

@@ -17,15 +17,16 @@ import (
 
 // Config is all settings of a server. Nobody changes one after Load or Default returned it.
 type Config struct {
-	Server Server
-	Listen Listen
-	IMAP   IMAP
-	LMTP   LMTP
-	Store  Store
-	Auth   Auth
-	TLS    TLS
-	SNMP   SNMP
-	Log    Log
+	Server  Server
+	Listen  Listen
+	IMAP    IMAP
+	LMTP    LMTP
+	Store   Store
+	Sharing Sharing
+	Auth    Auth
+	TLS     TLS
+	SNMP    SNMP
+	Log     Log
 }
 
 // Server is what holds for all services.
@@ -80,6 +81,13 @@ type Store struct {
 type Mailbox struct {
 	Name string
 	Use  string // special use without its backslash, lower case: "sent"; "" for none. RFC 6154 section 2
+}
+
+// Sharing is how mailboxes of others are offered. RFC 2342, RFC 4314.
+type Sharing struct {
+	Others string   // the prefix of other users' mailboxes, without separator; "": not offered
+	Shared string   // that of shared accounts
+	Admins []string // login names
 }
 
 // Auth is how passwords are kept and checked.

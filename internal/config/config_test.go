@@ -64,6 +64,8 @@ func nonZero(v value) any {
 		return true
 	case mailboxes:
 		return []any{"Sent:sent"}
+	case logins:
+		return []any{"cyrus"}
 	}
 	return "x"
 }
@@ -83,6 +85,10 @@ mailboxes = [
 ]
 purge_after = "2d"
 index = "all"
+[sharing]
+others = "Users"
+shared = ""
+admins = ["cyrus", "root@x"]
 [log]
 format = "json"
 `))
@@ -93,12 +99,14 @@ format = "json"
 	want.IMAP.Workers, want.IMAP.AppendLimit, want.IMAP.LoginTime = 5, 2<<30, 90*time.Second
 	want.Store.Mailboxes, want.Store.PurgeAfter = []Mailbox{{"Sent", "sent"}, {"Lists/go", ""}}, 48*time.Hour
 	want.Store.Index = "all"
+	want.Sharing = Sharing{Others: "Users", Admins: []string{"cyrus", "root@x"}}
 	want.Log.Format, want.IMAP.Unauthenticate = "json", false
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v\nwant %+v", c, want)
 	}
 	changed := "[imap]\nworkers = 5\nlogin_time = \"1m30s\"\nappend_limit = \"2 GiB\"\nunauthenticate = false\n" +
-		"[store]\nmailboxes = [\"Sent:sent\", \"Lists/go\"]\npurge_after = \"2d\"\nindex = \"all\"\n[log]\nformat = \"json\"\n"
+		"[store]\nmailboxes = [\"Sent:sent\", \"Lists/go\"]\npurge_after = \"2d\"\nindex = \"all\"\n" +
+		"[sharing]\nothers = \"Users\"\nshared = \"\"\nadmins = [\"cyrus\", \"root@x\"]\n[log]\nformat = \"json\"\n"
 	if got := string(c.AppendChanged(nil)); got != changed {
 		t.Errorf("changed:\n%s\nwant\n%s", got, changed)
 	}
@@ -133,6 +141,11 @@ func TestParseErrors(t *testing.T) {
 		{"[listen]\nlmtp = \"unix:x\"\n", `f:2: listen.lmtp: "unix:x": a unix socket needs an absolute path of at most 107 octets`, ""},
 		{"[store]\nmailboxes = [\"Sent:send\"]\n", `f:2: store.mailboxes: "Sent:send": "send" is none of archive, drafts, junk, sent, trash`, ""},
 		{"[store]\nmailboxes = [\"A\", \"A\"]\n", `f:2: store.mailboxes: "A": the name or its use stands there twice`, ""},
+		{"[sharing]\nothers = \"a/b\"\n", `f:2: sharing.others: "a/b" is not one level of names, or INBOX`, ""},
+		{"[sharing]\nothers = \"inbox\"\n", `f:2: sharing.others: "inbox" is not one level of names, or INBOX`, ""},
+		{"[sharing]\nshared = \"a*\"\n", "f:2: sharing.shared: name a*: invalid: the name holds a wildcard", ""},
+		{"[sharing]\nadmins = [\"Root\"]\n", `f:2: sharing.admins: "Root" is no login name as they are kept: in lower case`, ""},
+		{"[sharing]\nadmins = \"root\"\n", "f:2: sharing.admins: needs a list of strings, not a string", ""},
 		{"[store]\nmailboxes = [3]\n", "f:2: store.mailboxes: needs a list of strings, not a number", ""},
 		{"[auth]\nscheme = \"MD5\"\n", `f:2: auth.scheme: "MD5" is none of ARGON2ID, BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, PBKDF2, PLAIN`, ""},
 		{"[server]\nhostname = \"a\\nb\"\n", "f:2: server.hostname: holds a control character", ""},

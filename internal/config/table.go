@@ -102,6 +102,12 @@ func (c *Config) storeSections() []section {
 			{"index", choice{&c.Store.Index, []string{"searched", "all", "none"}}, "searched",
 				"Which accounts get an index of their text, a third of its size: those whose users search it, all, or none. See `constance index`."},
 		}},
+		{"sharing", "How users see the mailboxes that others share with them (RFC 4314), and shared accounts.", []field{
+			{"others", level{&c.Sharing.Others}, "Other Users", "The prefix of other users' mailboxes. Empty: they are not offered. RFC 2342."},
+			{"shared", level{&c.Sharing.Shared}, "Shared Folders", "The prefix of the mailboxes of shared accounts."},
+			{"admins", logins{&c.Sharing.Admins}, []any{},
+				"Login names of administrators: they list, create, delete and share all mailboxes as user/NAME, but read only what they are given."},
+		}},
 		{"auth", "How passwords are kept and checked.", []field{
 			{"scheme", choice{&c.Auth.Scheme, []string{"ARGON2ID", "BLF-CRYPT", "SHA512-CRYPT", "SHA256-CRYPT", "PBKDF2", "PLAIN"}}, "ARGON2ID",
 				"How new passwords are hashed. Hashes of other schemes keep working."},

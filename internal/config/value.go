@@ -346,6 +346,63 @@ func (m mailboxes) toml() string {
 
 func (m mailboxes) unit() string { return "list" }
 
+// level is one level of mailbox names, or "".
+type level struct{ p *string }
+
+func (l level) set(v any) error {
+	s, ok := v.(string)
+	if !ok {
+		return wants("a string", v)
+	}
+	if s != "" {
+		clean, err := mail.CleanName(s)
+		switch {
+		case err != nil:
+			return err
+		case clean == mail.Inbox || strings.ContainsRune(s, mail.Separator):
+			return fmt.Errorf("%q is not one level of names, or INBOX", s)
+		}
+	}
+	*l.p = s
+	return nil
+}
+
+func (l level) toml() string { return quote(*l.p) }
+func (l level) unit() string { return "string" }
+
+// logins is a list of login names.
+type logins struct{ p *[]string }
+
+func (l logins) set(v any) error {
+	list, ok := v.([]any)
+	if !ok {
+		return wants("a list of strings", v)
+	}
+	var out []string
+	for _, e := range list {
+		s, ok := e.(string)
+		switch {
+		case !ok:
+			return wants("a list of strings", e)
+		case s == "" || strings.ContainsAny(s, " \t/:") || strings.ToLower(s) != s:
+			return fmt.Errorf("%q is no login name as they are kept: in lower case", s)
+		}
+		out = append(out, s)
+	}
+	*l.p = out
+	return nil
+}
+
+func (l logins) toml() string {
+	words := make([]string, len(*l.p))
+	for i, s := range *l.p {
+		words[i] = quote(s)
+	}
+	return "[" + strings.Join(words, ", ") + "]"
+}
+
+func (l logins) unit() string { return "list" }
+
 // quote is s as a TOML basic string. Values hold no control characters but those that Go and TOML escape alike.
 func quote(s string) string { return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"` }
 

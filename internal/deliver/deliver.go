@@ -79,7 +79,8 @@ type Message struct {
 type Recipient struct {
 	Address string // as it was given, for Delivered-To
 	Account mail.AccountID
-	Detail  string // user+detail: a mailbox of that name is preferred to INBOX. RFC 5233
+	Detail  string // user+detail: a mailbox of that name is preferred to INBOX, if anyone may post to it. RFC 5233
+	Shared  bool   // a shared account: nobody may post to its mailboxes but INBOX unless their ACL allows it
 	Mailbox string // where else than Detail or INBOX, for imports; kind NotFound if it is not there
 }
 
@@ -148,14 +149,23 @@ func mailboxOf(ctx context.Context, acct mail.Account, to *Recipient) (mail.Mail
 	}
 	if to.Detail != "" {
 		box, err := acct.Mailbox(ctx, to.Detail)
-		if err == nil {
+		if err == nil && mayPost(box.ACL, to.Shared) {
 			return box, nil
 		}
-		if k := mail.KindOf(err); k != mail.NotFound && k != mail.Invalid {
+		if k := mail.KindOf(err); err != nil && k != mail.NotFound && k != mail.Invalid {
 			return box, err
 		}
 	}
 	return acct.Mailbox(ctx, mail.Inbox)
+}
+
+// mayPost tells whether a message that comes from anywhere may be put into a mailbox besides INBOX. Users may be written
+// to there unless they deny it; in shared accounts it has to be allowed. RFC 4314 section 2.1 (p).
+func mayPost(acl mail.ACL, shared bool) bool {
+	if !shared {
+		acl = append(mail.ACL{{Identifier: mail.Anyone, Rights: mail.RightPost}}, acl...)
+	}
+	return acl.Of([]string{mail.Anyone, mail.Anonymous})&mail.RightPost != 0
 }
 
 // job is a message for one recipient.

@@ -38,8 +38,17 @@ func testTLS() *tls.Config {
 // startEngine starts the engine on the store in memory, with implicit TLS if that is set; it ends with the test.
 func startEngine(t *testing.T, implicit bool) (addr string) {
 	t.Helper()
+	return startEngineWith(t, func(*imapd.Options) {}, implicit)
+}
+
+// startEngineWith does so with other options.
+func startEngineWith(t *testing.T, change func(*imapd.Options), tls ...bool) (addr string) {
+	t.Helper()
+	implicit := len(tls) > 0 && tls[0]
 	store := mem.New(mail.Options{})
-	srv := imapd.New(imapd.Options{Store: store, Auth: anybody{}, TLS: testTLS(), Hostname: "test"})
+	o := imapd.Options{Store: store, Auth: anybody{}, TLS: testTLS(), Hostname: "test"}
+	change(&o)
+	srv := imapd.New(o)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

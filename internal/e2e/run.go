@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -22,7 +23,8 @@ import (
 type Target struct {
 	Dial           func() (net.Conn, error)
 	User, Password string
-	Compress       bool // the directives login and rev2 turn compression on
+	Compress       bool              // the directives login and rev2 turn compression on
+	Vars           map[string]string // more of what scripts have as ${name}
 }
 
 // RunDir runs each script of a directory as a subtest, on a target of its own, without those whose names begin as one
@@ -77,6 +79,7 @@ func runScript(name string, data []byte, target Target, logf func(string, ...any
 	}
 	r := &runner{script: s, target: target, conns: map[int]*imapclient.Client{},
 		vars: map[string]string{"user": target.User, "password": target.Password}}
+	maps.Copy(r.vars, target.Vars)
 	defer func() {
 		for _, c := range r.conns {
 			c.Close()

@@ -30,6 +30,7 @@ const (
 	ListChildren                               // return
 	ListStatus                                 // return, RFC 5819
 	ListMetadata                               // return, RFC 9590
+	ListMyRights                               // return, RFC 8440
 )
 
 // Verb is "LIST".
@@ -44,12 +45,13 @@ type listWord struct {
 	word string
 }
 
-// The words of the options. RFC 9051 section 9, RFC 5819 section 4, RFC 6154 section 6.
+// The words of the options. RFC 9051 section 9, RFC 5819 section 4, RFC 6154 section 6,
+// RFC 8440 section 5.
 var (
 	listSelects = []listWord{{ListSubscribed, "SUBSCRIBED"}, {ListRemote, "REMOTE"},
 		{ListRecursiveMatch, "RECURSIVEMATCH"}, {ListSpecialUse, "SPECIAL-USE"}}
 	listReturns = []listWord{{ListSubscribed, "SUBSCRIBED"}, {ListChildren, "CHILDREN"},
-		{ListSpecialUse, "SPECIAL-USE"}, {ListStatus, "STATUS"},
+		{ListSpecialUse, "SPECIAL-USE"}, {ListStatus, "STATUS"}, {ListMyRights, "MYRIGHTS"},
 		{ListMetadata, "METADATA"}}
 )
 

@@ -27,6 +27,8 @@ var parsers = map[string]func(*wire.Decoder) Command{
 	"SELECT": parseSelect, "EXAMINE": parseExamine, "CREATE": parseCreate, "DELETE": parseDelete,
 	"RENAME": parseRename, "SUBSCRIBE": parseSubscribe, "UNSUBSCRIBE": parseUnsubscribe,
 	"LIST": parseList, "LSUB": parseLSub, "STATUS": parseStatus, "APPEND": parseAppend, "REPLACE": parseReplace,
+	"SETACL": parseSetACL, "DELETEACL": parseDeleteACL, "GETACL": parseGetACL, "LISTRIGHTS": parseListRights,
+	"MYRIGHTS": parseMyRights,
 	"GETQUOTA": parseGetQuota, "GETQUOTAROOT": parseGetQuotaRoot, "SETQUOTA": parseSetQuota,
 	"GETMETADATA": parseGetMetadata, "SETMETADATA": parseSetMetadata, "NOTIFY": parseNotify,
 	"EXPUNGE": parseExpunge, "SEARCH": parseSearch, "FETCH": parseFetch, "STORE": parseStore,

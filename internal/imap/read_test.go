@@ -147,6 +147,7 @@ var seeds = []string{
 	`SEARCH RETURN (MIN COUNT SAVE) CHARSET utf-8 OR (FROM "Smith" NEW) NOT UNKEYWORD x $`,
 	"UID SEARCH UNSEEN 1:5 UID 7 SINCE 1-Feb-1994 LARGER 5",
 	`SEARCH MODSEQ "/flags/\\draft" all 620162338 SAVEDBEFORE "1-Feb-1994" OLDER 3 EMAILID M1 HEADER X ""`,
+	"SETACL INBOX/a bob +lrc", "DELETEACL INBOX -bob", "GETACL INBOX", "LISTRIGHTS INBOX anyone", "MYRIGHTS INBOX",
 	`GETQUOTA ""`, "GETQUOTAROOT INBOX", "SETQUOTA user/alice (STORAGE 510 MESSAGE 9)",
 	`GETMETADATA (MAXSIZE 1024 DEPTH infinity) INBOX (/shared/comment /private)`, `GETMETADATA "" /shared/admin`,
 	"SETMETADATA INBOX (/private/comment {33+}\r\nMy new comment across\r\ntwo lines. /shared/comment NIL)",

@@ -176,9 +176,22 @@ func AppendFlagsResponse(b []byte, flags []mail.Flag) []byte {
 	return append(AppendFlags(append(b, "* FLAGS "...), flags), "\r\n"...)
 }
 
-// AppendNamespace appends NAMESPACE with one personal namespace, the root, and no others. RFC 9051 section 7.3.4.
-func AppendNamespace(b []byte) []byte {
-	return append(b, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n"...)
+// AppendNamespace appends NAMESPACE with one personal namespace, the root, and the prefixes of other users' and shared
+// ones, each with its separator at its end. RFC 9051 section 7.3.4.
+func AppendNamespace(b []byte, others, shared []string, utf8 bool) []byte {
+	b = append(b, "* NAMESPACE ((\"\" \"/\"))"...)
+	for _, prefixes := range [...][]string{others, shared} {
+		if len(prefixes) == 0 {
+			b = append(b, " NIL"...)
+			continue
+		}
+		b = append(b, " ("...)
+		for _, p := range prefixes {
+			b = append(wire.AppendMailbox(append(b, '('), p, utf8), " \"/\")"...)
+		}
+		b = append(b, ')')
+	}
+	return append(b, "\r\n"...)
 }
 
 // AppendID appends the server's ID, NIL without fields. RFC 2971 section 3.2.

@@ -242,6 +242,9 @@ func receive(up mail.Upload, r io.Reader, binary bool) error {
 
 // appendAll puts the messages into the mailbox. RFC 4315 section 3.
 func (s *session) appendAll(ctx context.Context, target found, msgs []mail.NewMessage) error {
+	for i := range msgs {
+		msgs[i].Flags = permitted(msgs[i].Flags, target.may)
+	}
 	var done mail.Appended
 	err := s.during(func() (err error) {
 		done, err = target.acct.Append(ctx, target.box.ID, msgs)

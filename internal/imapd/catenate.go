@@ -83,7 +83,11 @@ func (s *session) openURL(ctx context.Context, u *imap.URL) (named, error) {
 // mailboxOf is the mailbox of a URL: without a name the selected one.
 func (s *session) mailboxOf(ctx context.Context, u *imap.URL) (mail.Account, mail.MailboxID, error) {
 	if u.Mailbox != "" {
-		m, err := s.find(ctx, u.Mailbox)
+		p, err := s.place(ctx, u.Mailbox)
+		if err != nil {
+			return nil, 0, err
+		}
+		m, err := p.find(ctx, mail.RightRead) // the command's own rights are about where the message goes
 		return m.acct, m.box.ID, err
 	}
 	if s.sel == nil {

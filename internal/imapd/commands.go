@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -19,6 +20,8 @@ type command struct {
 	// RFC 9051 section 7.5.1.
 	noExpunge bool
 	changes   bool // the selected mailbox, so that it is refused after EXAMINE
+	// The rights that it needs: on the mailbox that it names (see session.find), on the selected one. RFC 4314 section 4.
+	named, selected mail.Rights
 }
 
 // on makes a method for one type of command one for any.
@@ -42,40 +45,48 @@ func commandTable() map[string]command {
 		"UNAUTHENTICATE": {run: on((*session).unauthenticate), in: loggedIn},
 
 		"ENABLE":      {run: on((*session).enableAll), in: loggedIn},
-		"SELECT":      {run: on((*session).selectMailbox), in: loggedIn},
-		"EXAMINE":     {run: on((*session).selectMailbox), in: loggedIn},
+		"SELECT":      {run: on((*session).selectMailbox), in: loggedIn, named: mail.RightRead},
+		"EXAMINE":     {run: on((*session).selectMailbox), in: loggedIn, named: mail.RightRead},
 		"CREATE":      {run: on((*session).create), in: loggedIn},
-		"DELETE":      {run: on((*session).deleteMailbox), in: loggedIn},
-		"RENAME":      {run: on((*session).rename), in: loggedIn},
+		"DELETE":      {run: on((*session).deleteMailbox), in: loggedIn, named: mail.RightDelete},
+		"RENAME":      {run: on((*session).rename), in: loggedIn, named: mail.RightDelete},
 		"SUBSCRIBE":   {run: on((*session).subscribe), in: loggedIn},
 		"UNSUBSCRIBE": {run: on((*session).unsubscribe), in: loggedIn},
 		"LIST":        {run: on((*session).list), in: loggedIn},
 		"LSUB":        {run: on((*session).lsub), in: loggedIn},
 		"NAMESPACE":   {run: on((*session).namespace), in: loggedIn},
-		"STATUS":      {run: on((*session).status), in: loggedIn},
-		"APPEND":      {run: on((*session).append), in: loggedIn},
+		"STATUS":      {run: on((*session).status), in: loggedIn, named: mail.RightRead},
+		"APPEND":      {run: on((*session).append), in: loggedIn, named: mail.RightInsert},
 		"IDLE":        {run: on((*session).idle), in: loggedIn},
 		"NOTIFY":      {run: on((*session).setNotify), in: loggedIn},
 
 		"GETQUOTA":     {run: on((*session).getQuota), in: loggedIn},
-		"GETQUOTAROOT": {run: on((*session).getQuotaRoot), in: loggedIn},
+		"GETQUOTAROOT": {run: on((*session).getQuotaRoot), in: loggedIn, named: mail.RightRead},
 		"SETQUOTA":     {run: on((*session).setQuota), in: loggedIn},
-		"GETMETADATA":  {run: on((*session).getMetadata), in: loggedIn},
-		"SETMETADATA":  {run: on((*session).setMetadata), in: loggedIn},
+		"GETMETADATA":  {run: on((*session).getMetadata), in: loggedIn, named: mail.RightLookup | mail.RightRead},
+		"SETMETADATA":  {run: on((*session).setMetadata), in: loggedIn, named: mail.RightLookup | mail.RightWrite},
+
+		"SETACL":     {run: on((*session).setACL), in: loggedIn, named: mail.RightAdmin},
+		"DELETEACL":  {run: on((*session).deleteACL), in: loggedIn, named: mail.RightAdmin},
+		"GETACL":     {run: on((*session).getACL), in: loggedIn, named: mail.RightAdmin},
+		"LISTRIGHTS": {run: on((*session).listRights), in: loggedIn, named: mail.RightAdmin},
+		"MYRIGHTS":   {run: on((*session).myRights), in: loggedIn},
 
 		"CHECK":      {run: on((*session).check), in: inSelected},
 		"CLOSE":      {run: on((*session).closeMailbox), in: inSelected},
 		"UNSELECT":   {run: on((*session).unselect), in: inSelected},
-		"EXPUNGE":    {run: on((*session).expunge), in: inSelected, changes: true},
+		"EXPUNGE":    {run: on((*session).expunge), in: inSelected, changes: true, selected: mail.RightExpunge},
 		"COMPARATOR": {run: on((*session).comparator), in: loggedIn},
-		"SEARCH":     {run: on((*session).search), in: inSelected, noExpunge: true},
-		"SORT":       {run: on((*session).sort), in: inSelected, noExpunge: true},
-		"THREAD":     {run: on((*session).thread), in: inSelected, noExpunge: true},
-		"FETCH":      {run: on((*session).fetch), in: inSelected, noExpunge: true},
-		"STORE":      {run: on((*session).store), in: inSelected, noExpunge: true, changes: true},
-		"COPY":       {run: on((*session).copy), in: inSelected},
-		"MOVE":       {run: on((*session).move), in: inSelected, changes: true},
-		"REPLACE":    {run: on((*session).replace), in: inSelected, changes: true},
+		"SEARCH":     {run: on((*session).search), in: inSelected, selected: mail.RightRead, noExpunge: true},
+		"SORT":       {run: on((*session).sort), in: inSelected, selected: mail.RightRead, noExpunge: true},
+		"THREAD":     {run: on((*session).thread), in: inSelected, selected: mail.RightRead, noExpunge: true},
+		"FETCH":      {run: on((*session).fetch), in: inSelected, selected: mail.RightRead, noExpunge: true},
+		"STORE":      {run: on((*session).store), in: inSelected, selected: mail.RightRead, noExpunge: true, changes: true},
+		"COPY":       {run: on((*session).copy), in: inSelected, named: mail.RightInsert},
+		"MOVE": {run: on((*session).move), in: inSelected, changes: true, named: mail.RightInsert,
+			selected: mail.RightDeleteMessages | mail.RightExpunge},
+		"REPLACE": {run: on((*session).replace), in: inSelected, changes: true, named: mail.RightInsert,
+			selected: mail.RightDeleteMessages | mail.RightExpunge},
 
 		"UIDBATCHES": {run: on((*session).uidBatches), in: inSelected},
 	}
@@ -213,6 +224,9 @@ func (s *session) run(ctx context.Context, c imap.Command) error {
 
 // carryOut runs the command. With NOTIFY in use it finds out whether the command itself is what changes the account.
 func (s *session) carryOut(ctx context.Context, d command, c imap.Command) error {
+	if err := s.entitled(ctx, &d); err != nil {
+		return s.skip(err)
+	}
 	if s.notify == nil {
 		return d.run(s, ctx, c)
 	}
@@ -223,6 +237,22 @@ func (s *session) carryOut(ctx context.Context, d command, c imap.Command) error
 		s.watchNotify() // another mailbox may be selected
 	}
 	return err
+}
+
+// entitled refuses a command for which the user lacks the rights on the selected mailbox. A command that names a mailbox
+// without saying which rights it needs gets those to read.
+func (s *session) entitled(ctx context.Context, d *command) error {
+	s.needs = cmp.Or(d.named, mail.RightRead)
+	if d.selected == 0 || s.sel == nil {
+		return nil
+	}
+	if err := s.recheck(ctx); err != nil {
+		return err
+	}
+	if s.sel.may&d.selected != d.selected {
+		return errNoRight
+	}
+	return nil
 }
 
 var stateNames = map[state]string{

@@ -50,7 +50,7 @@ func TestCompressedBomb(t *testing.T) {
 // by field: whoever adds a field to the session has to decide whether it is one of the connection.
 func TestUnauthenticateLeavesNothing(t *testing.T) {
 	connection := map[string]bool{"srv": true, "crew": true, "id": true, "conn": true, "dec": true, "out": true, "slot": true,
-		"started": true, "remote": true, "tag": true, "tellAt": true, "code": true, "then": true, "stranger": true, "count": true, "mu": true,
+		"started": true, "remote": true, "tag": true, "needs": true, "tellAt": true, "code": true, "then": true, "stranger": true, "count": true, "mu": true,
 		"verb": true, "since": true, "tls": true, "logins": true, "bads": true}
 	s := startServer(t, nil)
 	k := s.dial()

@@ -13,9 +13,9 @@ func (s *session) copy(ctx context.Context, c *imap.Copy) error {
 	if err != nil {
 		return err
 	}
-	m, done := s.sel, mail.Copied{}
+	done := mail.Copied{}
 	err = s.during(func() (err error) {
-		done, err = m.acct.Copy(ctx, m.id, uids, target.box.ID)
+		done, err = s.copyTo(ctx, uids, target)
 		return err
 	})
 	if err != nil {
@@ -33,9 +33,9 @@ func (s *session) move(ctx context.Context, c *imap.Move) error {
 	if err != nil {
 		return err
 	}
-	m, done := s.sel, mail.Copied{}
+	done := mail.Copied{}
 	err = s.during(func() (err error) {
-		done, err = m.acct.Move(ctx, m.id, uids, target.box.ID)
+		done, err = s.moveTo(ctx, uids, target)
 		return err
 	})
 	if err != nil {

@@ -108,7 +108,7 @@ func (s *session) plan(c *imap.Fetch) fetchPlan {
 		}
 		p.content = p.content || it.Attr >= imap.FetchSection
 	}
-	if s.sel.readOnly {
+	if s.sel.readOnly || s.sel.may&mail.RightSeen == 0 { // RFC 4314 section 4
 		p.seen = false
 	}
 	return p

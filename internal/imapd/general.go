@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/mail"
 )
 
 // capabilities are what the session can do in its state. RFC 9051 section 7.2.2.
@@ -18,6 +19,7 @@ func (s *session) capabilities() []string {
 		if !s.srv.opts.NoUnauthenticate {
 			caps = append(caps, "UNAUTHENTICATE")
 		}
+		caps = append(caps, "ACL", "RIGHTS=kxten", "LIST-MYRIGHTS")
 		caps = append(caps, "SORT", "SORT=DISPLAY", "ESORT", "THREAD=REFERENCES", "THREAD=REFS", "THREAD=ORDEREDSUBJECT",
 			"PARTIAL", "I18NLEVEL=2")
 		return append(caps, "IDLE", "INPROGRESS", "NAMESPACE", "UIDPLUS", "UNSELECT", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
@@ -84,7 +86,15 @@ func (s *session) identify(context.Context, *imap.ID) error {
 
 // namespace is NAMESPACE. RFC 9051 section 6.3.10.
 func (s *session) namespace(context.Context, *imap.Namespace) error {
-	s.out.buf = imap.AppendNamespace(s.out.buf)
+	var others, shared []string
+	for _, sp := range s.spaces {
+		if p := sp.prefix + string(mail.Separator); sp.shared {
+			shared = append(shared, p)
+		} else {
+			others = append(others, p)
+		}
+	}
+	s.out.buf = imap.AppendNamespace(s.out.buf, others, shared, s.utf8())
 	return nil
 }
 

@@ -12,14 +12,16 @@ import (
 // listEntry is a name in the tree of mailboxes.
 type listEntry struct {
 	name       string
-	box        *mail.Mailbox // nil for a name that is only above others
+	box        *mail.Mailbox // nil for a name that is only above others; with the client's name
+	at         *place        // nil: in the user's own account
 	exists     bool
 	implied    bool // there is a mailbox below it
 	subscribed bool
 }
 
-// tree is the names of all mailboxes with those above them, each before what is below it.
-func tree(boxes []mail.Mailbox) []listEntry {
+// tree is the names of all mailboxes with those above them, each before what is below it; at says where each mailbox is,
+// nil for all in the user's own account.
+func tree(boxes []mail.Mailbox, at []*place) []listEntry {
 	out := make([]listEntry, 0, len(boxes))
 	var above []int // the entries above the current one, in out
 	for i := range boxes {
@@ -47,7 +49,11 @@ func tree(boxes []mail.Mailbox) []listEntry {
 			}
 		}
 		above = append(above, len(out))
-		out = append(out, listEntry{name: m.Name, box: m, exists: exists, subscribed: m.Subscribed || !exists})
+		e := listEntry{name: m.Name, box: m, exists: exists, subscribed: m.Subscribed || !exists}
+		if at != nil {
+			e.at = at[i]
+		}
+		out = append(out, e)
 	}
 	return out
 }
@@ -71,14 +77,23 @@ func (s *session) list(ctx context.Context, c *imap.List) error {
 		s.out.buf = imap.AppendList(s.out.buf, &imap.ListData{Attrs: imap.AttrNoSelect, Root: true}, s.utf8())
 		return nil
 	}
-	boxes, err := s.mailboxes(ctx)
-	if err != nil {
-		return err
-	}
-	l := lister{s: s, c: c, entries: tree(boxes)}
+	l := lister{s: s, c: c}
 	for _, p := range c.Patterns {
 		l.match = append(l.match, newMatcher(c.Reference, p))
 	}
+	boxes, at, err := s.listed(ctx, &l)
+	if err != nil {
+		return err
+	}
+	if err := l.run(ctx, tree(boxes, at)); err != nil || !s.admin {
+		return err
+	}
+	return l.administered(ctx)
+}
+
+// run answers for the names of a tree.
+func (l *lister) run(ctx context.Context, entries []listEntry) error {
+	l.entries = entries
 	for i := range l.entries {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -93,6 +108,16 @@ func (s *session) list(ctx context.Context, c *imap.List) error {
 func (s *session) mailboxes(ctx context.Context) ([]mail.Mailbox, error) {
 	defer s.slot.Enter(s.slot.Enter(wait.StoreRead))
 	return s.acct.Mailboxes(ctx)
+}
+
+// listed are the user's own mailboxes and, if the patterns let them through, those that others share with him.
+func (s *session) listed(ctx context.Context, l *lister) ([]mail.Mailbox, []*place, error) {
+	defer s.slot.Enter(s.slot.Enter(wait.StoreRead))
+	boxes, err := s.acct.Mailboxes(ctx)
+	if err != nil || !l.wantsShared(boxes) {
+		return boxes, nil, err
+	}
+	return s.withShared(ctx, boxes)
 }
 
 func (l *lister) matches(name string) bool {
@@ -124,17 +149,13 @@ func (l *lister) entry(ctx context.Context, i int) error {
 	}
 	s := l.s
 	s.out.buf = imap.AppendList(s.out.buf, &d, s.utf8())
-	if l.c.Return&imap.ListStatus != 0 && e.exists { // RFC 5819 section 2
-		if l.c.Status&imap.StatusHighestModSeq != 0 {
-			s.enable(featCondStore)
-		}
-		at := found{place{acct: s.acct, name: e.name}, *e.box}
-		if err := s.appendStatus(ctx, &at, e.name, l.c.Status); err != nil {
+	if e.exists && l.c.Return&(imap.ListStatus|imap.ListMyRights) != 0 {
+		if err := l.more(ctx, e); err != nil {
 			return err
 		}
 	}
 	if l.c.Return&imap.ListMetadata != 0 && e.exists {
-		at := found{place{acct: s.acct, name: e.name}, *e.box}
+		at := l.found(e)
 		if err := s.listMetadata(ctx, &at, e.name, l.c.Metadata); err != nil {
 			return err
 		}
@@ -190,12 +211,12 @@ func (l *lister) attrs(e *listEntry) imap.ListAttrs {
 // lsub is LSUB. With "%" a name above a subscribed one that does not match stands for it, as \Noselect. RFC 3501
 // section 6.3.9.
 func (s *session) lsub(ctx context.Context, c *imap.LSub) error {
-	boxes, err := s.mailboxes(ctx)
+	l := lister{s: s, c: &imap.List{Select: imap.ListSubscribed}, match: []*matcher{newMatcher(c.Reference, c.Pattern)}}
+	boxes, at, err := s.listed(ctx, &l)
 	if err != nil {
 		return err
 	}
-	l := lister{s: s, c: &imap.List{Select: imap.ListSubscribed}, entries: tree(boxes),
-		match: []*matcher{newMatcher(c.Reference, c.Pattern)}}
+	l.entries = tree(boxes, at)
 	for i := range l.entries {
 		e := &l.entries[i]
 		if !l.matches(e.name) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/imap/wire"
@@ -105,6 +106,8 @@ func (s *session) enterAs(ctx context.Context, login, password string) error {
 		return err
 	}
 	s.user, s.acct, s.state = u, s.srv.opts.Store.Account(u.Account), authenticated
+	s.admin = slices.Contains(s.srv.opts.Sharing.Admins, u.Login)
+	s.spaces = s.srv.opts.Sharing.spacesOf(s.admin)
 	s.mu.Lock()
 	s.who = u
 	s.mu.Unlock()

@@ -40,6 +40,9 @@ func (s *session) create(ctx context.Context, c *imap.Create) error {
 	if err != nil {
 		return err
 	}
+	if err := at.mayCreate(ctx); err != nil {
+		return err
+	}
 	m, err := at.acct.CreateMailbox(ctx, at.name, uses)
 	if err != nil {
 		return err
@@ -51,17 +54,17 @@ func (s *session) create(ctx context.Context, c *imap.Create) error {
 // deleteMailbox is DELETE. Who has it selected sees its messages go. RFC 9051 section 6.3.5.
 func (s *session) deleteMailbox(ctx context.Context, c *imap.Delete) error {
 	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
-	at, err := s.place(ctx, c.Mailbox)
+	m, err := s.find(ctx, c.Mailbox)
 	if err != nil {
 		return err
 	}
-	return at.acct.DeleteMailbox(ctx, at.name)
+	return m.acct.DeleteMailbox(ctx, m.box.Name)
 }
 
 // rename is RENAME. Sessions that have it selected go on, by its identifier. RFC 9051 section 6.3.6.
 func (s *session) rename(ctx context.Context, c *imap.Rename) error {
 	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
-	from, err := s.place(ctx, c.From)
+	from, err := s.find(ctx, c.From)
 	if err != nil {
 		return err
 	}
@@ -72,19 +75,25 @@ func (s *session) rename(ctx context.Context, c *imap.Rename) error {
 	if from.acct.ID() != to.acct.ID() {
 		return refuse(imap.CodeCannot, "a mailbox stays in its account")
 	}
-	return from.acct.RenameMailbox(ctx, from.name, to.name)
+	if !from.own() && from.box.Name == mail.Inbox { // its messages would move, not it
+		return errNoRight
+	}
+	if err := to.mayCreate(ctx); err != nil {
+		return err
+	}
+	return from.acct.RenameMailbox(ctx, from.box.Name, to.name)
 }
 
 // subscribe is SUBSCRIBE. RFC 9051 section 6.3.7.
 func (s *session) subscribe(ctx context.Context, c *imap.Subscribe) error {
 	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
-	return s.acct.Subscribe(ctx, trimmed(c.Mailbox), true)
+	return s.acct.Subscribe(ctx, s.canonical(trimmed(c.Mailbox)), true)
 }
 
 // unsubscribe is UNSUBSCRIBE. RFC 9051 section 6.3.8.
 func (s *session) unsubscribe(ctx context.Context, c *imap.Unsubscribe) error {
 	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
-	return s.acct.Subscribe(ctx, trimmed(c.Mailbox), false)
+	return s.acct.Subscribe(ctx, s.canonical(trimmed(c.Mailbox)), false)
 }
 
 // status is STATUS. RFC 9051 section 6.3.11.

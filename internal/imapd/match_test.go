@@ -71,7 +71,7 @@ func TestMatchAgainstNaive(t *testing.T) {
 func TestTree(t *testing.T) {
 	boxes := []mail.Mailbox{{ID: 1, Name: "INBOX"}, {ID: 2, Name: "a/b/c"}, {Name: "a/b/d/e"}, {ID: 4, Name: "a-b"}, {ID: 5, Name: "x"}, {ID: 6, Name: "x/y"}}
 	var got []string
-	for _, e := range tree(boxes) {
+	for _, e := range tree(boxes, nil) {
 		s := e.name
 		for _, f := range []struct {
 			is   bool

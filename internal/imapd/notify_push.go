@@ -190,7 +190,7 @@ func (p *notifier) list(name, old string) {
 	p.done[name] = true
 	if p.entries == nil {
 		p.entries = make(map[string]*listEntry)
-		entries := tree(p.boxes)
+		entries := tree(p.boxes, nil)
 		for i := range entries {
 			p.entries[entries[i].name] = &entries[i]
 		}

@@ -41,7 +41,7 @@ func (s *session) selectMailbox(ctx context.Context, c *imap.Select) error {
 			return err
 		}
 	}
-	if c.Examine {
+	if c.Examine || m.may&changing(snap.Mailbox.Personal) == 0 {
 		s.okCode([]byte("[" + string(imap.CodeReadOnly) + "]"))
 	} else {
 		s.okCode([]byte("[" + string(imap.CodeReadWrite) + "]"))
@@ -60,7 +60,7 @@ func (s *session) snapshotOf(ctx context.Context, name string) (*selected, *mail
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := at.find(ctx)
+	m, err := at.find(ctx, s.needs)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -68,7 +68,7 @@ func (s *session) snapshotOf(ctx context.Context, name string) (*selected, *mail
 	if err != nil {
 		return nil, nil, err
 	}
-	return &selected{acct: m.acct, prefix: m.prefix, id: m.box.ID, told: max(told, snap.Mailbox.HighestMod),
+	return &selected{place: m.place, id: m.box.ID, may: m.may, checked: told, told: max(told, snap.Mailbox.HighestMod),
 		keywords: snap.Mailbox.Keywords}, snap, nil
 }
 
@@ -90,7 +90,7 @@ func (s *session) tellSelected(snap *mail.Snapshot) {
 	b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
 	s.out.buf = imap.AppendText(imap.AppendMailboxIDCode(b, m.ID.ObjectID(s.sel.acct.ID())), "mailbox identifier")
 	if s.features&featRev2 != 0 {
-		s.out.buf = imap.AppendList(s.out.buf, &imap.ListData{Name: s.sel.prefix + m.Name, Uses: m.Uses}, s.utf8())
+		s.out.buf = imap.AppendList(s.out.buf, &imap.ListData{Name: s.sel.full(m.Name), Uses: m.Uses}, s.utf8())
 	}
 }
 
@@ -151,7 +151,10 @@ func (s *session) matched(q *imap.QResync) mail.UID {
 // RFC 9051 section 6.4.1, RFC 7162 section 3.2.8.
 func (s *session) closeMailbox(ctx context.Context, _ *imap.Close) error {
 	m := s.sel
-	if !m.readOnly {
+	if err := s.recheck(ctx); err != nil {
+		return err
+	}
+	if !m.readOnly && m.may&mail.RightExpunge != 0 { // RFC 4314 section 4
 		was := s.slot.Enter(wait.StoreWrite)
 		_, _, err := m.acct.Expunge(ctx, m.id, nil)
 		s.slot.Enter(was)

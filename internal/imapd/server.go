@@ -32,6 +32,7 @@ type Authenticator interface {
 type Options struct {
 	Store    mail.Store
 	Auth     Authenticator
+	Sharing  Sharing
 	TLS      *tls.Config // nil: no STARTTLS, and Serve with tls fails
 	Log      *slog.Logger
 	Events   Events

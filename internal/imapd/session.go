@@ -38,10 +38,11 @@ type session struct {
 	state state
 	userState
 
-	tag    string    // of the command in progress
-	tellAt time.Time // when its progress is told; zero: never
-	code   []byte    // the code of its tagged OK, in brackets
-	bads   int       // BAD answers in a row
+	tag    string      // of the command in progress
+	needs  mail.Rights // the rights that it needs on the mailbox that it names
+	tellAt time.Time   // when its progress is told; zero: never
+	code   []byte      // the code of its tagged OK, in brackets
+	bads   int         // BAD answers in a row
 
 	logins int          // that failed
 	then   func() error // follows the answer: what lies below the commands changes
@@ -71,6 +72,8 @@ type userState struct {
 	features features
 	user     auth.User
 	acct     mail.Account // the user's own, nil before login
+	admin    bool         // see Sharing.Admins
+	spaces   []space      // besides the personal one
 	sel      *selected    // nil while no mailbox is selected
 
 	collation fold.Collation // of SEARCH, SORT and THREAD. RFC 5255 section 4.2

@@ -31,9 +31,10 @@ const (
 
 // selected is the mailbox that a session has selected. Owned by the session.
 type selected struct {
-	acct     mail.Account // as the session's user sees it
-	prefix   string       // of the client's names for what is in the account, see place
+	place
 	id       mail.MailboxID
+	may      mail.Rights // as they were when the account had the ModSeq checked
+	checked  mail.ModSeq
 	readOnly bool // by EXAMINE
 
 	view     view        // what the client knows

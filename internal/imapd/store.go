@@ -22,6 +22,9 @@ func (s *session) store(ctx context.Context, c *imap.Store) error {
 	}
 	m, change := s.sel, mail.FlagChange{UIDs: uids, Op: c.Op, Flags: c.Flags, Conditional: c.Conditional,
 		UnchangedSince: c.UnchangedSince}
+	if err := restrict(&change, m.may); err != nil {
+		return err
+	}
 	var done mail.FlagsChanged
 	err = s.during(func() (err error) {
 		done, err = m.acct.SetFlags(ctx, m.id, change)

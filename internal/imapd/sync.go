@@ -45,6 +45,11 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 	snap, err := m.acct.Snapshot(ctx, m.id)
 	s.slot.Enter(was)
 	switch {
+	case err == nil && !m.own():
+		m.checked = now
+		if s.permit(&snap.Mailbox); m.may&mail.RightRead == 0 { // as if it were gone: RFC 4314 section 5.1.1
+			snap = mail.NewSnapshot(mail.Mailbox{ID: m.id, Keywords: m.keywords}, nil)
+		}
 	case err == nil:
 	case mail.KindOf(err) == mail.NotFound:
 		snap = mail.NewSnapshot(mail.Mailbox{ID: m.id, Keywords: m.keywords}, nil)
@@ -110,8 +115,9 @@ func (s *session) tellFlags() {
 	b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
 	if m.readOnly {
 		b = imap.AppendPermanentFlagsCode(b, nil, false)
-	} else {
-		b = imap.AppendPermanentFlagsCode(b, flags, used < mail.MaxKeywords)
+	} else { // RFC 4314 section 5.1.1
+		more := m.may&mail.RightWrite != 0 && used < mail.MaxKeywords
+		b = imap.AppendPermanentFlagsCode(b, permitted(flags, m.may), more)
 	}
 	s.out.buf = imap.AppendText(b, "flags that can be changed")
 }

@@ -186,7 +186,7 @@ func (s *session) recipient(to string) error {
 	if isFull(use, s.tx.param.size) {
 		return &mail.Error{Op: "rcpt", Kind: mail.OverQuota, Item: to}
 	}
-	s.tx.rcpts = append(s.tx.rcpts, deliver.Recipient{Address: to, Account: u.Account, Detail: detail})
+	s.tx.rcpts = append(s.tx.rcpts, deliver.Recipient{Address: to, Account: u.Account, Detail: detail, Shared: u.Shared})
 	return nil
 }
 

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -18,10 +20,15 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 )
 
-const directorySchema = `
-CREATE TABLE IF NOT EXISTS user(login TEXT PRIMARY KEY, account TEXT, hash TEXT, disabled INTEGER) WITHOUT ROWID;
-PRAGMA user_version = 1;
-`
+// directoryMigrations[i] brings directory.db from version i to version i+1. docs/storage.md explains the columns.
+var directoryMigrations = []string{
+	`CREATE TABLE user(login TEXT PRIMARY KEY, account TEXT, hash TEXT, disabled INTEGER) WITHOUT ROWID`,
+	`ALTER TABLE user ADD COLUMN shared INTEGER NOT NULL DEFAULT 0;
+	CREATE INDEX user_account ON user(account);
+	CREATE TABLE member(login TEXT, grp TEXT, PRIMARY KEY(login, grp)) WITHOUT ROWID;
+	CREATE TABLE share(identifier TEXT, account TEXT, PRIMARY KEY(identifier, account)) WITHOUT ROWID;
+	CREATE INDEX share_account ON share(account)`,
+}
 
 // directory implements auth.Directory on one database. Readers each have a connection with its statement prepared, so
 // that a lookup is one walk down a tree, and sees what other processes have committed.
@@ -54,11 +61,7 @@ func OpenDirectory(dir string) (auth.Directory, error) {
 		if err := d.writer.exec("PRAGMA journal_mode = WAL"); err != nil {
 			return err
 		}
-		v, err := d.writer.one("PRAGMA user_version")
-		if err != nil || v > 0 {
-			return err
-		}
-		return sqlitex.ExecuteScript(d.writer.Conn, directorySchema, nil)
+		return d.writer.migrateDirectory()
 	})
 	d.readers = make(chan *conn, max(4, 2*runtime.GOMAXPROCS(0)))
 	for range cap(d.readers) {
@@ -68,6 +71,24 @@ func OpenDirectory(dir string) (auth.Directory, error) {
 		return nil, errors.Join(fail("open directory", dir, err), d.Close())
 	}
 	return d, nil
+}
+
+// migrateDirectory brings the database up to date.
+func (c *conn) migrateDirectory() error {
+	v, err := c.one("PRAGMA user_version")
+	if err != nil {
+		return err
+	}
+	if v > int64(len(directoryMigrations)) {
+		return fmt.Errorf("version %d, this program knows up to %d", v, len(directoryMigrations))
+	}
+	for ; v < int64(len(directoryMigrations)); v++ {
+		script := directoryMigrations[v] + "; PRAGMA user_version = " + strconv.FormatInt(v+1, 10)
+		if err := sqlitex.ExecuteScript(c.Conn, script, nil); err != nil { // a script is one savepoint
+			return err
+		}
+	}
+	return nil
 }
 
 // locked calls f with the lock that keeps the writers of all processes apart.
@@ -138,11 +159,12 @@ func failDirectory(op, item string, err error) error {
 	return fail(op, item, err)
 }
 
-const userColumns = "login, account, hash, disabled"
+const userColumns = "login, account, hash, disabled, shared"
 
 func scanUser(s stmt) auth.User {
 	return auth.User{
 		Login: s.ColumnText(0), Account: mail.AccountID(s.ColumnText(1)), Hash: s.ColumnText(2), Disabled: s.ColumnBool(3),
+		Shared: s.ColumnBool(4),
 	}
 }
 
@@ -207,11 +229,12 @@ func (c *conn) addUser(u auth.User, replace bool) error {
 			return err
 		}
 	}
-	s, err := c.prep("INSERT OR REPLACE INTO user(" + userColumns + ") VALUES (?, ?, ?, ?)")
+	s, err := c.prep("INSERT OR REPLACE INTO user(" + userColumns + ") VALUES (?, ?, ?, ?, ?)")
 	if err != nil {
 		return err
 	}
 	s.text(1, u.Login).text(2, string(u.Account)).text(3, u.Hash).BindBool(4, u.Disabled)
+	s.BindBool(5, u.Shared)
 	return s.run()
 }
 
