@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
@@ -51,6 +52,7 @@ func (p *program) imapd(ctx context.Context, implicit bool) error {
 		NoUnauthenticate: !w.conf.IMAP.Unauthenticate,
 		Events:           imapd.Events{End: w.imapSession, Command: w.imapCommand},
 	})
+	w.handle = map[string]http.HandlerFunc{"GET /trace": w.traceHandler(s)}
 	sessions := func() []admin.Session { return adminSessions(s.Sessions()) }
 	return w.run(ctx, sessions, func(ctx context.Context, c net.Conn) { s.Serve(ctx, c, implicit) })
 }

@@ -66,7 +66,7 @@ func (p *program) root() *cobra.Command {
 	flags.StringVar(&p.configFile, "config", "", "configuration file (default: constance.toml in the data directory, if there is one)")
 	flags.BoolVar(&p.json, "json", false, "print JSON instead of a table or text")
 	root.AddCommand(p.serveCmd(), p.masterCmd(), p.handoverCheckCmd(), p.imapdCmd(), p.lmtpdCmd(), p.httpdCmd(), p.userCmd(), p.groupCmd(), p.mailboxCmd(),
-		p.deliverCmd(), p.verifyCmd(), p.purgeCmd(), p.indexCmd(), p.statusCmd(), p.whyCmd(), p.configCmd(), p.docsCmd())
+		p.deliverCmd(), p.verifyCmd(), p.purgeCmd(), p.indexCmd(), p.statusCmd(), p.whyCmd(), p.traceCmd(), p.configCmd(), p.docsCmd())
 	return root
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -29,6 +30,7 @@ type worker struct {
 	limit   int            // connections
 	hangup  chan os.Signal // SIGHUP, which may come before the worker runs
 	slow    slowLog
+	handle  map[string]http.HandlerFunc // what only this service answers to the admin
 }
 
 // deliveryHandles is how many accounts LMTP keeps open: a delivery seldom comes to an account that just had one, and
@@ -63,7 +65,7 @@ func (p *program) newWorker(name string, limit func(*config.Config) int) (*worke
 // run serves until the master has it end. sessions may be nil.
 func (w *worker) run(ctx context.Context, sessions func() []admin.Session, serve func(context.Context, net.Conn)) error {
 	a, err := admin.Listen(filepath.Join(w.dir, "run"), admin.Options{Service: w.name, Status: w.status, Sessions: sessions,
-		Writers: w.writers, Metrics: w.metrics.Handler(), Log: w.log})
+		Writers: w.writers, Handle: w.handle, Metrics: w.metrics.Handler(), Log: w.log})
 	if err != nil {
 		return errors.Join(err, w.Close())
 	}

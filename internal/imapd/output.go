@@ -36,6 +36,7 @@ type output struct {
 	slot *wait.Slot
 	buf  []byte // from the pool while the session is busy, nil while it is idle
 	err  error  // a write failed: nothing more is written
+	tap  *tap   // nil: nobody listens
 }
 
 // begin takes a buffer, release gives it back.
@@ -55,6 +56,7 @@ func (o *output) release() {
 // flush writes everything to the client, however long that takes (conn bounds it).
 func (o *output) flush() error {
 	if o.err == nil && len(o.buf) > 0 {
+		o.tap.server(o.buf)
 		was := o.slot.Enter(wait.Writing)
 		if _, err := o.conn.Write(o.buf); err != nil {
 			o.err = &brokenError{err}

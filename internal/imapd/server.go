@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/constance-mail/constance/internal/auth"
@@ -101,7 +102,8 @@ var preLogin = wire.Limits{Line: 8 << 10, Literal: 4 << 10, Literals: 8 << 10, S
 // Server serves connections.
 type Server struct {
 	opts    Options
-	columns *columnCache // what SORT and THREAD order by
+	traces  atomic.Pointer[[]*trace] // nil: none; set with mu held
+	columns *columnCache             // what SORT and THREAD order by
 
 	mu       sync.Mutex // guards the fields below
 	sessions map[uint64]*session

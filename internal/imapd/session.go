@@ -106,7 +106,9 @@ func (r *source) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	defer s.slot.Enter(s.slot.Enter(wait.Reading))
-	return s.conn.Read(p)
+	n, err := s.conn.Read(p)
+	s.out.tap.client(p[:n])
+	return n, err
 }
 
 // proceed has the client send what it announced. RFC 9051 section 7.6.
@@ -145,6 +147,7 @@ func (s *session) work(done chan<- struct{}, burst func()) {
 		}
 	}()
 	s.out.begin()
+	s.retap()
 	burst()
 	if err := s.out.flush(); err != nil {
 		s.end(err)

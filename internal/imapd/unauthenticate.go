@@ -21,6 +21,7 @@ func (s *session) unauthenticate(context.Context, *imap.Unauthenticate) error {
 	s.mu.Lock()
 	s.who = auth.User{}
 	s.mu.Unlock()
+	s.out.tap = nil // what comes next may be the login of somebody else
 	s.stranger.Store(time.Now().UnixNano())
 	s.then = s.conn.EndCompression
 	return nil
