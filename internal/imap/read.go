@@ -32,7 +32,7 @@ var parsers = map[string]func(*wire.Decoder) Command{
 	"GETQUOTA": parseGetQuota, "GETQUOTAROOT": parseGetQuotaRoot, "SETQUOTA": parseSetQuota,
 	"GETMETADATA": parseGetMetadata, "SETMETADATA": parseSetMetadata, "NOTIFY": parseNotify,
 	"EXPUNGE": parseExpunge, "SEARCH": parseSearch, "FETCH": parseFetch, "STORE": parseStore,
-	"SORT": parseSort, "THREAD": parseThread, "COMPARATOR": parseComparator,
+	"SORT": parseSort, "THREAD": parseThread, "COMPARATOR": parseComparator, "CANCELUPDATE": parseCancelUpdate,
 	"COPY": parseCopy, "MOVE": parseMove, "UIDBATCHES": parseUIDBatches, "UID": nil, // nil: see uidParsers
 }
 

@@ -30,10 +30,12 @@ const (
 	ReturnCount
 	ReturnSave    // RFC 5182
 	ReturnPartial // RFC 9394 section 3.1
+	ReturnContext // the search may come again: only a hint. RFC 5267 section 4.2
+	ReturnUpdate  // changes of the results are told. RFC 5267 section 4.3
 )
 
 // returnWords are the words of the result options, in the order of their bits.
-var returnWords = [...]string{"MIN", "MAX", "ALL", "COUNT", "SAVE", "PARTIAL"}
+var returnWords = [...]string{"MIN", "MAX", "ALL", "COUNT", "SAVE", "PARTIAL", "CONTEXT", "UPDATE"}
 
 // Window is a run of results by their places, both included, as it was written: the first result is 1, or with FromEnd
 // the last one is. First may be larger than Last: that is the same run. RFC 9394 section 4 (partial-range).

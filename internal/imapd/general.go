@@ -21,7 +21,7 @@ func (s *session) capabilities() []string {
 		}
 		caps = append(caps, "ACL", "RIGHTS=kxten", "LIST-MYRIGHTS")
 		caps = append(caps, "SORT", "SORT=DISPLAY", "ESORT", "THREAD=REFERENCES", "THREAD=REFS", "THREAD=ORDEREDSUBJECT",
-			"PARTIAL", "I18NLEVEL=2")
+			"PARTIAL", "I18NLEVEL=2", "CONTEXT=SEARCH", "CONTEXT=SORT")
 		return append(caps, "IDLE", "INPROGRESS", "NAMESPACE", "UIDPLUS", "UNSELECT", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
 			"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "QRESYNC", "BINARY",
 			"MULTIAPPEND", "APPENDLIMIT="+strconv.FormatInt(s.srv.opts.AppendLimit, 10), "OBJECTID", "SAVEDATE", "WITHIN",

@@ -25,6 +25,7 @@ type searcher struct {
 	now       time.Time
 	want      mail.Columns // of the digests that the criteria look at
 	key       criterion
+	again     imap.SearchKey // of UPDATE: the key for later
 
 	find   fold.Finder
 	fields []byte // scratch
@@ -226,6 +227,9 @@ func (s *session) searched(ctx context.Context, c *imap.Search) (*searcher, erro
 	if _, known := message.Charset(c.Charset); c.Charset != "" && !known || !decodeTexts(&c.Key, c.Charset) {
 		return nil, refuse(imap.CodeBadCharset+" (US-ASCII UTF-8)", "this charset is not supported")
 	}
+	if err := s.mayUpdate(c); err != nil {
+		return nil, err
+	}
 	if hasModSeq(&c.Key) {
 		s.enable(featCondStore) // RFC 7162 section 3.1
 	}
@@ -235,6 +239,9 @@ func (s *session) searched(ctx context.Context, c *imap.Search) (*searcher, erro
 	}
 	q := s.searchIn(s.sel.acct, snap, &s.sel.view)
 	q.recent, q.saved = s.sel.recent, s.sel.saved
+	if c.Return&imap.ReturnUpdate != 0 {
+		q.again = s.sel.frozen(&c.Key)
+	}
 	q.key = q.compile(&c.Key)
 	return q, q.run(ctx)
 }
@@ -250,6 +257,7 @@ func (s *session) search(ctx context.Context, c *imap.Search) error {
 			return nil, err
 		}
 		r := q.results(c, nil)
+		defer s.keepUpdated(c, nil, r)
 		if c.Extended || s.features&featRev2 != 0 {
 			return r, s.tellESearch(c, r)
 		}

@@ -19,6 +19,7 @@ func (s *session) sort(ctx context.Context, c *imap.Sort) error {
 			return nil, err
 		}
 		r := q.results(&c.Search, order)
+		defer s.keepUpdated(&c.Search, c.Criteria, r)
 		if c.Search.Extended {
 			return r, s.tellESearch(&c.Search, r)
 		}

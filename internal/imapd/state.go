@@ -44,6 +44,7 @@ type selected struct {
 	keywords []mail.Flag // as the client knows them from FLAGS
 	recent   mail.UIDSet // messages that are \Recent in this session. RFC 3501 section 2.3.2
 	saved    mail.UIDSet // the saved search result. RFC 5182
+	contexts []*updating // searches of whose changes the client is told. RFC 5267
 }
 
 // highest is the ModSeq from which the client can resynchronize without missing anything. RFC 7162 section 3.2.

@@ -35,7 +35,7 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 	if err != nil {
 		return err
 	}
-	if now <= m.told && !(expunge && m.held) {
+	if now <= m.told && !(expunge && m.held) && !m.behind(now) {
 		if m.held {
 			s.tellHighest()
 		}
@@ -58,6 +58,7 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 	}
 	s.tellKeywords(snap.Mailbox.Keywords)
 	gone := m.view.missing(snap)
+	s.updateGone(gone)
 	if expunge {
 		s.tellExpunged(gone)
 		gone = nil
@@ -76,6 +77,9 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 		if err := s.tellChanged(snap, since, mail.UIDSet{{Start: 1, Stop: last}}); err != nil {
 			return err
 		}
+	}
+	if err := s.updateContexts(ctx, snap); err != nil {
+		return err
 	}
 	if delayed {
 		s.tellHighest()

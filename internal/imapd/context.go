@@ -1,0 +1,230 @@
+package imapd
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/mail"
+)
+
+// The bounds of the contexts of a session: how many, and how many messages one of a SORT may hold.
+const (
+	maxContexts = 8
+	maxSorted   = 200_000
+)
+
+// updating is a search of whose changes the client is told. It ends with the mailbox being selected. RFC 5267 section
+// 4.3.
+type updating struct {
+	tag      string
+	uid      bool
+	key      imap.SearchKey // its message numbers and "$" stand for what they stood for at first
+	criteria []imap.SortCriterion
+	set      mail.UIDSet // what the client knows of
+	order    []mail.UID  // set in the order of criteria, if there are any
+	told     mail.ModSeq // every change up to this one is in set
+	last     mail.UID    // and every message up to this one
+}
+
+// mayUpdate refuses UPDATE with a tag in use. RFC 5267 section 4.3.
+func (s *session) mayUpdate(c *imap.Search) error {
+	if c.Return&imap.ReturnUpdate != 0 && slices.ContainsFunc(s.sel.contexts, hasTag(s.tag)) {
+		return bad("this tag is in use by an updated search")
+	}
+	return nil
+}
+
+func hasTag(tag string) func(*updating) bool { return func(u *updating) bool { return u.tag == tag } }
+
+// keepUpdated makes a search one whose changes are told, or tells that it will not be. RFC 5267 section 4.3.1.
+func (s *session) keepUpdated(c *imap.Search, criteria []imap.SortCriterion, r *results) {
+	if c.Return&imap.ReturnUpdate == 0 {
+		return
+	}
+	if len(s.sel.contexts) == maxContexts || len(r.order) > maxSorted {
+		b := append(append(s.out.buf, `* NO [NOUPDATE "`...), s.tag...)
+		s.out.buf = append(b, "\"] too many updated searches, or too large\r\n"...)
+		return
+	}
+	s.sel.contexts = append(s.sel.contexts, &updating{tag: s.tag, uid: c.UID, key: r.q.again, criteria: criteria, set: r.set,
+		order: r.order, told: r.q.snap.Mailbox.HighestMod, last: s.sel.view.max()})
+}
+
+// frozen is a key whose message numbers are UIDs: they are evaluated when the command is received. RFC 5267 section
+// 4.3.
+func (m *selected) frozen(k *imap.SearchKey) imap.SearchKey {
+	out := *k
+	if k.Op == imap.SearchSeq || k.Set.Saved {
+		out.Op, out.Set = imap.SearchUID, imap.NumSet{}
+		for _, r := range m.resolve(k.Set, k.Op == imap.SearchUID) {
+			out.Set.Ranges = append(out.Set.Ranges, imap.NumRange{Start: uint32(r.Start), Stop: uint32(r.Stop)})
+		}
+	}
+	out.Keys = nil
+	for i := range k.Keys {
+		out.Keys = append(out.Keys, m.frozen(&k.Keys[i]))
+	}
+	return out
+}
+
+// cancelUpdate is CANCELUPDATE. RFC 5267 section 4.3.5.
+func (s *session) cancelUpdate(_ context.Context, c *imap.CancelUpdate) error {
+	for _, tag := range c.Tags {
+		if !slices.ContainsFunc(s.sel.contexts, hasTag(tag)) {
+			return bad("there is no updated search with that tag")
+		}
+	}
+	s.sel.contexts = slices.DeleteFunc(s.sel.contexts, func(u *updating) bool { return slices.Contains(c.Tags, u.tag) })
+	return nil
+}
+
+// behind tells whether some context does not know of every change yet.
+func (m *selected) behind(now mail.ModSeq) bool {
+	return slices.ContainsFunc(m.contexts, func(u *updating) bool { return u.told < now })
+}
+
+// updateGone tells of results that are expunged, before their numbers are taken away. RFC 5267 section 4.3.4.
+func (s *session) updateGone(gone mail.UIDSet) {
+	for _, u := range s.sel.contexts {
+		if removed := u.set.Intersect(gone); len(removed) > 0 {
+			s.tellRemoved(u, removed)
+		}
+	}
+}
+
+// updateContexts tells what changed messages, and those that arrived, mean for the results. RFC 5267 section 4.3.
+func (s *session) updateContexts(ctx context.Context, snap *mail.Snapshot) error {
+	for _, u := range s.sel.contexts {
+		if u.told >= snap.Mailbox.HighestMod && u.last == s.sel.view.max() {
+			continue
+		}
+		if err := s.updateContext(ctx, snap, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) updateContext(ctx context.Context, snap *mail.Snapshot, u *updating) error {
+	q := s.searchIn(s.sel.acct, snap, &s.sel.view)
+	q.recent = s.sel.recent
+	key := u.key
+	q.key = q.compile(&key)
+	examined, err := q.changed(ctx, u.told, u.last)
+	if err != nil {
+		return err
+	}
+	matched := q.found.Intersect(examined)
+	removed, added := u.set.Intersect(examined).Minus(matched), matched.Minus(u.set)
+	if len(removed) > 0 {
+		s.tellRemoved(u, removed)
+	}
+	if len(added) > 0 {
+		if err := s.tellAdded(ctx, u, q, added); err != nil {
+			return err
+		}
+	}
+	u.told, u.last = snap.Mailbox.HighestMod, s.sel.view.max()
+	return s.out.flushLarge()
+}
+
+// changed looks at the messages that changed after told, or came after last, and says which they are; those that match
+// are among what is found.
+func (q *searcher) changed(ctx context.Context, told mail.ModSeq, last mail.UID) (examined mail.UIDSet, err error) {
+	known := q.view.max()
+	for _, p := range q.snap.Pages {
+		n := len(p.UIDs)
+		for n > 0 && p.UIDs[n-1] > known {
+			n--
+		}
+		if n == 0 {
+			break
+		}
+		if p.Highest <= told && p.UIDs[n-1] <= last {
+			continue
+		}
+		if err := q.page(ctx, p, n); err != nil {
+			return nil, err
+		}
+		for row, u := range p.UIDs[:n] {
+			if p.ModSeqs[row] > told || u > last {
+				examined.Add(u)
+			}
+		}
+	}
+	return examined, nil
+}
+
+// tellRemoved tells of results that are results no more: those of a SEARCH wherever they are, those of a SORT by their
+// places, the last ones first so that the others' hold. RFC 5267 section 4.3.4.
+func (s *session) tellRemoved(u *updating, removed mail.UIDSet) {
+	before := u.order
+	u.set = u.set.Minus(removed)
+	s.out.buf = append(appendESearchStart(s.out.buf, u.tag, u.uid), " REMOVEFROM ("...)
+	if u.criteria == nil {
+		s.tellPlace(u, 0, &results{q: &searcher{view: &s.sel.view}, set: removed})
+	}
+	for to := len(before); to > 0; {
+		if to--; !removed.Contains(before[to]) {
+			continue
+		}
+		from := to
+		for from > 0 && removed.Contains(before[from-1]) {
+			from--
+		}
+		s.tellPlace(u, from+1, s.placed(before[from:to+1]))
+		to = from
+	}
+	s.endPlaces()
+	u.order = slices.DeleteFunc(slices.Clone(before), removed.Contains)
+}
+
+// tellAdded tells of new results: those of a SEARCH by number, those of a SORT by their places in the new order, the
+// first ones first. RFC 5267 section 4.3.3.
+func (s *session) tellAdded(ctx context.Context, u *updating, q *searcher, added mail.UIDSet) (err error) {
+	for _, r := range added {
+		u.set.AddRange(r.Start, r.Stop)
+	}
+	if u.criteria != nil {
+		q.found = u.set.Intersect(q.snap.UIDSet())
+		if u.order, err = q.sorted(ctx, u.criteria); err != nil {
+			return err
+		}
+	}
+	s.out.buf = append(appendESearchStart(s.out.buf, u.tag, u.uid), " ADDTO ("...)
+	if u.criteria == nil {
+		s.tellPlace(u, 0, &results{q: q, set: added})
+	}
+	for from := 0; from < len(u.order); from++ {
+		to := from
+		for to < len(u.order) && added.Contains(u.order[to]) {
+			to++
+		}
+		if to > from {
+			s.tellPlace(u, from+1, s.placed(u.order[from:to]))
+			from = to
+		}
+	}
+	s.endPlaces()
+	return nil
+}
+
+// placed is a run of sorted messages as results.
+func (s *session) placed(order []mail.UID) *results {
+	return &results{q: &searcher{view: &s.sel.view}, order: order, set: mail.SetOf(order...)}
+}
+
+// tellPlace appends a context position and the results there, with a space behind. RFC 5267 section 5.
+func (s *session) tellPlace(u *updating, place int, r *results) {
+	s.out.buf = append(strconv.AppendInt(s.out.buf, int64(place), 10), ' ')
+	s.tellSet(&imap.Search{UID: u.uid}, r)
+	s.out.buf = append(s.out.buf, ' ')
+}
+
+// endPlaces ends the list of places: the space behind the last one becomes the parenthesis.
+func (s *session) endPlaces() {
+	s.out.buf[len(s.out.buf)-1] = ')'
+	s.out.buf = append(s.out.buf, "\r\n"...)
+}
