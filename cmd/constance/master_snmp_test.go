@@ -29,7 +29,7 @@ func TestViewOfAStuckLoop(t *testing.T) {
 	}
 	v.status = nil
 	stuck := snmpView(&v)
-	if got := at(t, stuck, "2.1.2.1"); got.Type != agentx.TypeNoSuchInstance {
+	if got := at(t, stuck, "2.1.2.1"); got.Type != agentx.TypeNoSuchObject {
 		t.Errorf("%+v", got)
 	}
 	for name, want := range map[string]uint64{"1.3.0": 6000, "100.1.1.0": 2, "100.1.3.0": 5000, "100.1.7.0": 3} {
