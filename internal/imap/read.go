@@ -31,7 +31,7 @@ var parsers = map[string]func(*wire.Decoder) Command{
 	"MYRIGHTS": parseMyRights,
 	"GETQUOTA": parseGetQuota, "GETQUOTAROOT": parseGetQuotaRoot, "SETQUOTA": parseSetQuota,
 	"GETMETADATA": parseGetMetadata, "SETMETADATA": parseSetMetadata, "NOTIFY": parseNotify,
-	"EXPUNGE": parseExpunge, "SEARCH": parseSearch, "FETCH": parseFetch, "STORE": parseStore,
+	"EXPUNGE": parseExpunge, "SEARCH": parseSearch, "ESEARCH": parseESearch, "FETCH": parseFetch, "STORE": parseStore,
 	"SORT": parseSort, "THREAD": parseThread, "COMPARATOR": parseComparator, "CANCELUPDATE": parseCancelUpdate,
 	"COPY": parseCopy, "MOVE": parseMove, "UIDBATCHES": parseUIDBatches, "UID": nil, // nil: see uidParsers
 }

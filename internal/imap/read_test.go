@@ -154,6 +154,8 @@ var seeds = []string{
 	"SETMETADATA INBOX (/private/comment ~{3+}\r\na\x00b)", `LIST "" % RETURN (METADATA (/shared/comment))`,
 	"NOTIFY SET STATUS (selected (MessageNew (UID BODY.PEEK[HEADER.FIELDS (FROM)]) MessageExpunge)) (subtree Lists NONE)",
 	"NOTIFY NONE", "NOTIFY SET (mailboxes (INBOX a) (MailboxName SubscriptionChange X-foo)) (inboxes (ServerMetadataChange))",
+	"ESEARCH IN (mailboxes \"folder1\" subtree-one (folder2 x)) RETURN (COUNT) unseen", "ESEARCH IN (selected personal) FROM x",
+	"SEARCH FILTER on-the-road NOT (FILTER x ALL)",
 	"SEARCH TEXT {6+}\r\nab\r\ncd",
 }
 

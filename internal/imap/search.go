@@ -115,6 +115,7 @@ const (
 	SearchModSeq   // mod-sequence at least N. RFC 7162 section 3.1.5
 	SearchEmailID  // RFC 8474 section 6
 	SearchThreadID // RFC 8474 section 6
+	SearchFilter   // the filter named Text. RFC 5466
 )
 
 // Verb is "SEARCH".
@@ -130,7 +131,8 @@ var searchOpWords = [...]string{SearchAll: "ALL", SearchOr: "OR", SearchNot: "NO
 	SearchOn:     "ON", SearchSince: "SINCE", SearchSentBefore: "SENTBEFORE", SearchSentOn: "SENTON",
 	SearchSentSince: "SENTSINCE", SearchSavedBefore: "SAVEDBEFORE", SearchSavedOn: "SAVEDON",
 	SearchSavedSince: "SAVEDSINCE", SearchSaveDateSupported: "SAVEDATESUPPORTED", SearchOlder: "OLDER",
-	SearchYounger: "YOUNGER", SearchModSeq: "MODSEQ", SearchEmailID: "EMAILID", SearchThreadID: "THREADID"}
+	SearchYounger: "YOUNGER", SearchModSeq: "MODSEQ", SearchEmailID: "EMAILID", SearchThreadID: "THREADID",
+	SearchFilter: "FILTER"}
 
 // Append appends the command.
 func (c *Search) Append(b []byte, utf8 bool) []byte {

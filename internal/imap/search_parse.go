@@ -28,6 +28,7 @@ const (
 	argSet
 	argModSeq
 	argID
+	argFilter
 	argNot
 	argOr
 	argSystemFlag // none: the word says the flag
@@ -72,7 +73,8 @@ var searchWords = map[string]searchWord{
 	"OLDER": {op: SearchOlder, arg: argSeconds}, "YOUNGER": {op: SearchYounger, arg: argSeconds},
 	"UID": {op: SearchUID, arg: argSet}, "MODSEQ": {op: SearchModSeq, arg: argModSeq},
 	"EMAILID": {op: SearchEmailID, arg: argID}, "THREADID": {op: SearchThreadID, arg: argID},
-	"NOT": {op: SearchNot, arg: argNot}, "OR": {op: SearchOr, arg: argOr},
+	"FILTER": {op: SearchFilter, arg: argFilter},
+	"NOT":    {op: SearchNot, arg: argNot}, "OR": {op: SearchOr, arg: argOr},
 }
 
 // searchParser counts what the bounds are about.
@@ -88,28 +90,29 @@ func parseUIDSearch(d *wire.Decoder) Command { return parseSearchCommand(d, &Sea
 
 // search-program = ["CHARSET" SP charset SP] search-key *(SP search-key); RFC 9051 section 9.
 func parseSearchCommand(d *wire.Decoder, c *Search) Command {
-	if !d.MustSP() {
+	if !d.MustSP() || !c.program(d, searchStart(d)) {
 		return nil
 	}
-	p := searchParser{d: d}
-	w := searchStart(d)
+	return end(d, c)
+}
+
+// program reads [search-return-opts SP] search-program; w is its first word.
+func (c *Search) program(d *wire.Decoder, w []byte) bool {
 	if string(w) == "RETURN" {
-		if !c.returns(d) {
-			return nil
+		if c.Return = 0; !c.returns(d) {
+			return false
 		}
 		w = searchStart(d)
 	}
 	if string(w) == "CHARSET" {
 		if !d.MustSP() || !d.MustAString(&c.Charset) || !d.MustSP() {
-			return nil
+			return false
 		}
 		c.Charset = strings.ToUpper(c.Charset)
 		w = searchStart(d)
 	}
-	if !p.and(&c.Key, w) {
-		return nil
-	}
-	return end(d, c)
+	p := searchParser{d: d}
+	return p.and(&c.Key, w)
 }
 
 // searchStart reads the word at the start of a key; nil if the key starts otherwise.
@@ -248,6 +251,8 @@ func (p *searchParser) argument(k *SearchKey, arg searchArg) bool {
 		return modSeqKey(d, k)
 	case argID:
 		return d.MustAString(&k.Text)
+	case argFilter:
+		return mustFilterName(d, &k.Text)
 	case argNot:
 		k.Keys = make([]SearchKey, 1)
 		return p.key(&k.Keys[0], searchStart(d))

@@ -59,6 +59,7 @@ func commandTable() map[string]command {
 		"APPEND":      {run: on((*session).append), in: loggedIn, named: mail.RightInsert},
 		"IDLE":        {run: on((*session).idle), in: loggedIn},
 		"NOTIFY":      {run: on((*session).setNotify), in: loggedIn},
+		"ESEARCH":     {run: on((*session).eSearch), in: loggedIn, named: mail.RightRead, noExpunge: true},
 
 		"GETQUOTA":     {run: on((*session).getQuota), in: loggedIn},
 		"GETQUOTAROOT": {run: on((*session).getQuotaRoot), in: loggedIn, named: mail.RightRead},
@@ -105,6 +106,8 @@ func byUID(c imap.Command) bool {
 		return c.UID
 	case *imap.Search:
 		return c.UID && !usesNumbers(&c.Key) // RFC 7162 section 3.2.10.2
+	case *imap.ESearch:
+		return !usesNumbers(&c.Search.Key)
 	case *imap.Sort:
 		return byUID(&c.Search)
 	case *imap.Thread:
@@ -128,6 +131,8 @@ func byNumber(c imap.Command) bool {
 		return !c.UID
 	case *imap.Search:
 		return !c.UID || usesNumbers(&c.Key)
+	case *imap.ESearch:
+		return usesNumbers(&c.Search.Key)
 	case *imap.Sort:
 		return byNumber(&c.Search)
 	case *imap.Thread:

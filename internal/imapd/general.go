@@ -26,7 +26,8 @@ func (s *session) capabilities() []string {
 			"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "QRESYNC", "BINARY",
 			"MULTIAPPEND", "APPENDLIMIT="+strconv.FormatInt(s.srv.opts.AppendLimit, 10), "OBJECTID", "SAVEDATE", "WITHIN",
 			"QUOTA", "QUOTASET", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "QUOTA=RES-MAILBOX",
-			"METADATA", "LIST-METADATA", "NOTIFY")
+			"METADATA", "LIST-METADATA", "NOTIFY", "FILTERS",
+			"MULTISEARCH")
 	}
 	if s.canUpgrade() {
 		caps = append(caps, "STARTTLS")

@@ -164,6 +164,8 @@ func (s *session) mayAnnotate(at annotated, n *mail.Annotation) error {
 		return refuse(codeMetadataMaxSize, "the value is too large")
 	case at.id == 0 && !n.Private():
 		return refuse(imap.CodeNoPerm, "the server's shared annotations are set by the administrator")
+	case at.id == 0:
+		return goodFilter(n)
 	case at.id != 0 && n.Name == mail.SpecialUseEntry && at.acct.ID() != s.acct.ID():
 		return refuse(imap.CodeNoPerm, "not your mailbox")
 	}

@@ -152,11 +152,16 @@ func (s *session) tellESearch(c *imap.Search, r *results) error {
 	if c.Extended && c.Return == imap.ReturnSave {
 		return nil // nothing is answered: RFC 5182 section 2.1
 	}
+	s.out.buf = appendESearchStart(s.out.buf, s.tag, c.UID)
+	return s.tellResults(c, r)
+}
+
+// tellResults ends an ESEARCH response with what was asked for of the results.
+func (s *session) tellResults(c *imap.Search, r *results) error {
 	want := c.Return
 	if want&^imap.ReturnSave == 0 {
 		want = imap.ReturnAll
 	}
-	s.out.buf = appendESearchStart(s.out.buf, s.tag, c.UID)
 	number := r.numbers(c.UID)
 	some := len(r.set) > 0
 	if want&imap.ReturnMin != 0 && some {

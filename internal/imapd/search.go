@@ -222,16 +222,27 @@ func (s *session) searchIn(acct mail.Account, snap *mail.Snapshot, v *view) *sea
 		find: fold.Finder{Folder: fold.Folder{Collation: s.collation}}}
 }
 
-// searched carries out the search of a SEARCH, SORT or THREAD in the selected mailbox. RFC 9051 section 6.4.4.
-func (s *session) searched(ctx context.Context, c *imap.Search) (*searcher, error) {
+// prepare makes the key of a search one without filters, in UTF-8.
+func (s *session) prepare(ctx context.Context, c *imap.Search) error {
+	if err := s.expandFilters(ctx, c); err != nil {
+		return err
+	}
 	if _, known := message.Charset(c.Charset); c.Charset != "" && !known || !decodeTexts(&c.Key, c.Charset) {
-		return nil, refuse(imap.CodeBadCharset+" (US-ASCII UTF-8)", "this charset is not supported")
+		return refuse(imap.CodeBadCharset+" (US-ASCII UTF-8)", "this charset is not supported")
 	}
 	if err := s.mayUpdate(c); err != nil {
-		return nil, err
+		return err
 	}
 	if hasModSeq(&c.Key) {
 		s.enable(featCondStore) // RFC 7162 section 3.1
+	}
+	return nil
+}
+
+// searched carries out the search of a SEARCH, SORT or THREAD in the selected mailbox. RFC 9051 section 6.4.4.
+func (s *session) searched(ctx context.Context, c *imap.Search) (*searcher, error) {
+	if err := s.prepare(ctx, c); err != nil {
+		return nil, err
 	}
 	snap, err := s.sel.acct.Snapshot(ctx, s.sel.id)
 	if err != nil {
