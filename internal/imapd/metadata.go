@@ -14,6 +14,7 @@ import (
 type annotated struct {
 	acct mail.Account
 	id   mail.MailboxID
+	may  mail.Rights // of the user, on a mailbox
 }
 
 // annotated resolves the mailbox of GETMETADATA and SETMETADATA, "" is the server. RFC 5464 section 4.1.
@@ -22,7 +23,7 @@ func (s *session) annotated(ctx context.Context, mailbox string) (annotated, err
 		return annotated{acct: s.acct}, nil
 	}
 	m, err := s.find(ctx, mailbox)
-	return annotated{m.acct, m.box.ID}, err
+	return annotated{m.acct, m.box.ID, m.may}, err
 }
 
 // annotations are those that the user sees, by name.
@@ -157,7 +158,7 @@ func (s *session) setMetadata(ctx context.Context, c *imap.SetMetadata) error {
 }
 
 // mayAnnotate tells whether the user may set an annotation: the server's shared ones are the administrator's, the use
-// of a mailbox is its owner's. RFC 5464 sections 3.2.1.1 and 3.3.
+// of a mailbox is its owner's, and its shared ones need the right to write. RFC 5464 sections 3.2.1.1 and 3.3.
 func (s *session) mayAnnotate(at annotated, n *mail.Annotation) error {
 	switch {
 	case len(n.Value) > mail.MaxAnnotationValue:
@@ -166,6 +167,8 @@ func (s *session) mayAnnotate(at annotated, n *mail.Annotation) error {
 		return refuse(imap.CodeNoPerm, "the server's shared annotations are set by the administrator")
 	case at.id == 0:
 		return goodFilter(n)
+	case at.id != 0 && !n.Private() && at.may&mail.RightWrite == 0:
+		return errNoRight
 	case at.id != 0 && n.Name == mail.SpecialUseEntry && at.acct.ID() != s.acct.ID():
 		return refuse(imap.CodeNoPerm, "not your mailbox")
 	}
@@ -174,7 +177,10 @@ func (s *session) mayAnnotate(at annotated, n *mail.Annotation) error {
 
 // listMetadata answers the return option METADATA of LIST for a mailbox that is there. RFC 9590 section 3.
 func (s *session) listMetadata(ctx context.Context, m *found, name string, entries []string) error {
-	list, err := s.annotations(ctx, annotated{m.acct, m.box.ID})
+	if m.may&mail.RightRead == 0 {
+		return nil // RFC 5464 section 3.3
+	}
+	list, err := s.annotations(ctx, annotated{m.acct, m.box.ID, m.may})
 	if err != nil && mail.KindOf(err) == mail.NotFound {
 		return nil // it goes: LIST is about the others too
 	}

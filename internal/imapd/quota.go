@@ -3,7 +3,9 @@ package imapd
 import (
 	"context"
 	"math"
+	"strings"
 
+	"github.com/constance-mail/constance/internal/auth"
 	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/mail"
 	"github.com/constance-mail/constance/internal/wait"
@@ -31,23 +33,40 @@ var quotaResources = [...]struct {
 
 // getQuota is GETQUOTA. RFC 9208 section 4.1.1.
 func (s *session) getQuota(ctx context.Context, c *imap.GetQuota) error {
-	acct, err := s.quotaRoot(c.Root)
+	acct, err := s.quotaRoot(ctx, c.Root)
 	if err != nil {
 		return err
 	}
 	return s.tellQuota(ctx, acct, c.Root)
 }
 
-// quotaRoot is the account of a quota root. Those of others are none of a user's business, nor is whether they exist:
-// RFC 9208 section 8.
-func (s *session) quotaRoot(root string) (mail.Account, error) {
-	if root == ownQuotaRoot || root == quotaRootPrefix+s.user.Login {
+// quotaRoot is the account of a quota root. Those of others are none of a user's business, nor is whether they exist; an
+// administrator has all. RFC 9208 section 8.
+func (s *session) quotaRoot(ctx context.Context, root string) (mail.Account, error) {
+	login, named := strings.CutPrefix(root, quotaRootPrefix)
+	if root == ownQuotaRoot || named && login == s.user.Login {
 		return s.acct, nil
 	}
-	return nil, refuse(imap.CodeNonexistent, "no such quota root")
+	if named && s.admin && s.srv.opts.Sharing.Directory != nil {
+		clean, err := auth.CleanLogin(login)
+		if err != nil {
+			return nil, errNoQuotaRoot
+		}
+		u, err := s.srv.opts.Sharing.Directory.Lookup(ctx, clean)
+		switch {
+		case err == nil:
+			return s.srv.opts.Store.Account(u.Account), nil
+		case mail.KindOf(err) != mail.NotFound:
+			return nil, err
+		}
+	}
+	return nil, errNoQuotaRoot
 }
 
-// getQuotaRoot is GETQUOTAROOT. The mailbox need not be there, its name must only be one. RFC 9208 section 4.1.2.
+var errNoQuotaRoot = refuse(imap.CodeNonexistent, "no such quota root")
+
+// getQuotaRoot is GETQUOTAROOT. A mailbox of the user's own need not be there, its name must only be one; of somebody
+// else's the user must have the right to read. RFC 9208 sections 4.1.2 and 6.
 func (s *session) getQuotaRoot(ctx context.Context, c *imap.GetQuotaRoot) error {
 	at, err := s.place(ctx, trimmed(c.Mailbox))
 	if err != nil {
@@ -56,23 +75,37 @@ func (s *session) getQuotaRoot(ctx context.Context, c *imap.GetQuotaRoot) error 
 	if _, err := mail.CleanName(at.name); err != nil {
 		return err
 	}
-	if at.acct.ID() != s.acct.ID() { // how full others are is their own affair: RFC 9208 section 8
-		s.out.buf = imap.AppendQuotaRoot(s.out.buf, c.Mailbox, nil, s.utf8())
-		return nil
+	root := ownQuotaRoot
+	if !at.own() {
+		root = quotaRootPrefix + at.owner.Login
+		if _, err := at.find(ctx, s.needs); err != nil && !at.admin {
+			return err
+		}
 	}
-	s.out.buf = imap.AppendQuotaRoot(s.out.buf, c.Mailbox, []string{ownQuotaRoot}, s.utf8())
-	return s.tellQuota(ctx, s.acct, ownQuotaRoot)
+	s.out.buf = imap.AppendQuotaRoot(s.out.buf, c.Mailbox, []string{root}, s.utf8())
+	return s.tellQuota(ctx, at.acct, root)
 }
 
-// setQuota is SETQUOTA, which is not for users. RFC 9208 section 4.1.3.
-func (s *session) setQuota(_ context.Context, c *imap.SetQuota) error {
-	if _, err := s.quotaRoot(c.Root); err != nil {
+// setQuota is SETQUOTA, for administrators. RFC 9208 section 4.1.3.
+func (s *session) setQuota(ctx context.Context, c *imap.SetQuota) error {
+	acct, err := s.quotaRoot(ctx, c.Root)
+	if err != nil {
 		return err
 	}
-	if _, err := quotaOf(c.Limits); err != nil {
+	q, err := quotaOf(c.Limits)
+	if err != nil {
 		return err
 	}
-	return refuse(imap.CodeNoPerm, "quotas are set by the administrator")
+	if !s.admin {
+		return refuse(imap.CodeNoPerm, "quotas are set by administrators")
+	}
+	was := s.slot.Enter(wait.StoreWrite)
+	err = acct.SetQuota(ctx, q)
+	s.slot.Enter(was)
+	if err != nil {
+		return err
+	}
+	return s.tellQuota(ctx, acct, c.Root)
 }
 
 // tellQuota tells the use of an account and its limits. RFC 9208 section 4.2.1.
