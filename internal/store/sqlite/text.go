@@ -105,6 +105,7 @@ func openTextWriter(dir string) (*textDB, error) {
 	if err != nil {
 		return nil, err
 	}
+	err = os.Chmod(dir+textName, 0o600) // SQLite lets others read it; to open it here would lose SQLite's locks
 	for _, pragma := range []string{
 		"PRAGMA journal_mode = WAL",   // searches and the indexer do not wait for each other
 		"PRAGMA synchronous = NORMAL", // a crash of the machine may take the last batches, and leaves a whole index

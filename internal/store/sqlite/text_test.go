@@ -121,6 +121,9 @@ func TestTextIndex(t *testing.T) {
 	if problems := verify(t, e.a); len(problems) > 0 {
 		t.Error(problems)
 	}
+	if fi, err := os.Stat(e.dir + textName); err != nil || fi.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", fi, err)
+	}
 	for _, suffix := range []string{"-wal", "-shm"} {
 		if _, err := os.Stat(e.dir + textName + suffix); err == nil {
 			t.Errorf("the index's %s is left behind", suffix)
