@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/constance-mail/constance/internal/auth"
 	"github.com/constance-mail/constance/internal/mail"
@@ -52,7 +51,7 @@ func (p *program) indexCmd() *cobra.Command {
 
 func (p *program) index(ctx context.Context, b *backend, names []string, f indexFlags) error {
 	if f.follow || f.log {
-		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19) // the server's users come first; without it, it works too
+		lowerPriority()
 	}
 	if f.follow {
 		return follow(ctx, b.store, p.logger(b.conf).With("service", "index"))

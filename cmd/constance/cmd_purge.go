@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/constance-mail/constance/internal/auth"
 	"github.com/constance-mail/constance/internal/config"
@@ -39,7 +38,7 @@ account that fails does not stop the others.`,
 					return err
 				}
 				if log {
-					_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19) // the server's users come first; without it, it works too
+					lowerPriority()
 				}
 				sum, err := purge(c.Context(), b, users, time.Now().Add(-grace))
 				if log {

@@ -100,7 +100,7 @@ func (c *Config) storeSections() []section {
 			{"purge_after", span{&c.Store.PurgeAfter, 0, 3650 * day}, "14d",
 				"How long expunged messages keep their room before the daily purge gives it back."},
 			{"index", choice{&c.Store.Index, []string{"searched", "all", "none"}}, "searched",
-				"Which accounts get an index of their text, a third of its size: those whose users search it, all, or none. See `constance index`."},
+				"Which accounts get an index of their text, a third to a half of its size: those whose users search it, all, or none. See `constance index`."},
 		}},
 		{"sharing", "How users see the mailboxes that others share with them (RFC 4314), and shared accounts.", []field{
 			{"others", level{&c.Sharing.Others}, "Other Users", "The prefix of other users' mailboxes. Empty: they are not offered. RFC 2342."},

@@ -56,7 +56,7 @@ func TestStatusAndHTTP(t *testing.T) {
 	services := map[string]int{}
 	for _, p := range v.Processes {
 		services[p.Service]++
-		if p.Master != nil && len(p.Master.Services) != 4 {
+		if p.Master != nil && len(p.Master.Services) != 5 { // imap, imaps, lmtp, http, index
 			t.Errorf("services %+v", p.Master.Services)
 		}
 	}
