@@ -8,8 +8,8 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// Append is APPEND up to its first literal or URL, which the engine then reads: Decoder.Literal for the octets of a literal,
-// then Next. RFC 9051 section 6.3.12.
+// Append is APPEND up to its first literal or URL, which the engine then reads: Decoder.Literal for the
+// octets of a literal, then Next. RFC 9051 section 6.3.12.
 type Append struct {
 	Mailbox string
 	Message AppendMessage // the one that is being read
@@ -24,7 +24,8 @@ type AppendMessage struct {
 	Part     AppendPart
 }
 
-// AppendPart is the octets of a message, or some of them: a literal, or what a URL stands for. RFC 4469 section 5.
+// AppendPart is the octets of a message, or some of them: a literal, or what a URL stands for. RFC 4469
+// section 5.
 type AppendPart struct {
 	URL    string // "" for a literal
 	Size   int64  // octets of the literal
@@ -46,8 +47,8 @@ const (
 // Verb is "APPEND".
 func (*Append) Verb() string { return "APPEND" }
 
-// append = "APPEND" SP mailbox 1*append-message; RFC 3502 section 6.3.11, RFC 9051 section 9. Reading stops before
-// the octets of the first literal.
+// append = "APPEND" SP mailbox 1*append-message; RFC 3502 section 6.3.11, RFC 9051 section 9. Reading stops
+// before the octets of the first literal.
 func parseAppend(d *wire.Decoder) Command {
 	var c Append
 	if !d.MustSP() || !c.parse(d) {
@@ -80,8 +81,8 @@ func (m *AppendMessage) parse(d *wire.Decoder) bool {
 	return d.MustLiteral(&m.Part.Size, &m.Part.Sync, &m.Part.Binary)
 }
 
-// cat-part = "TEXT" SP literal / "URL" SP astring / utf8-literal; RFC 4469 section 5, RFC 6855 section 4. TEXT may be a
-// literal8 as well: RFC 3516 has octets of any kind in one.
+// cat-part = "TEXT" SP literal / "URL" SP astring / utf8-literal; RFC 4469 section 5, RFC 6855 section 4.
+// TEXT may be a literal8 as well: RFC 3516 has octets of any kind in one.
 func (p *AppendPart) parse(d *wire.Decoder) bool {
 	if d.NextText("UTF8") {
 		return p.utf8(d)
@@ -95,7 +96,8 @@ func (p *AppendPart) parse(d *wire.Decoder) bool {
 	return d.Fail("expected TEXT, URL or UTF8")
 }
 
-// utf8-literal = "UTF8" SP "(" literal8 ")"; RFC 6855 section 4. Reading stops before the octets; end reads the ")".
+// utf8-literal = "UTF8" SP "(" literal8 ")"; RFC 6855 section 4. Reading stops before the octets; end reads
+// the ")".
 func (p *AppendPart) utf8(d *wire.Decoder) bool {
 	p.UTF8 = true
 	if !d.MustKeyword("UTF8") || !d.MustSP() || !d.MustSpecial('(') {
@@ -107,8 +109,8 @@ func (p *AppendPart) utf8(d *wire.Decoder) bool {
 // end reads what belongs to a part behind its octets.
 func (p *AppendPart) end(d *wire.Decoder) bool { return !p.UTF8 || d.MustSpecial(')') }
 
-// Next is called when the octets of a part were read: it reads what follows up to the next octets, or to the end of the
-// command. Errors as Read's.
+// Next is called when the octets of a part were read: it reads what follows up to the next octets, or to the
+// end of the command. Errors as Read's.
 func (c *Append) Next(d *wire.Decoder) (AppendNext, error) {
 	m := &c.Message
 	if !m.Part.end(d) {

@@ -157,6 +157,8 @@ var seeds = []string{
 	"ESEARCH IN (mailboxes \"folder1\" subtree-one (folder2 x)) RETURN (COUNT) unseen", "ESEARCH IN (selected personal) FROM x",
 	"SEARCH FILTER on-the-road NOT (FILTER x ALL)",
 	"SEARCH TEXT {6+}\r\nab\r\ncd",
+	"FETCH 1 (PREVIEW (LAZY) UID)", "UIDBATCHES 500 1:2", `REPLACE 4 a (\Seen) {3+}`,
+	`UID REPLACE * a CATENATE (URL "/;UID=1" TEXT {1+}`, "APPEND a UTF8 (~{3+}", "APPEND a CATENATE (TEXT ~{3}",
 }
 
 func FuzzCommand(f *testing.F) {

@@ -2,7 +2,8 @@ package imap
 
 import "github.com/constance-mail/constance/internal/imap/wire"
 
-// Replace is REPLACE, or UID REPLACE: an APPEND of one message that takes another one's place. RFC 8508 section 3.
+// Replace is REPLACE, or UID REPLACE: an APPEND of one message that takes another one's place. RFC 8508
+// section 3.
 type Replace struct {
 	UID bool
 	Set NumSet // one number
@@ -12,7 +13,8 @@ type Replace struct {
 // Verb is "REPLACE".
 func (*Replace) Verb() string { return "REPLACE" }
 
-// replace = "REPLACE" SP seq-number SP mailbox append-message; RFC 8508 section 5. Reading stops as that of APPEND does.
+// replace = "REPLACE" SP seq-number SP mailbox append-message; RFC 8508 section 5. Reading stops as that of
+// APPEND does.
 func parseReplace(d *wire.Decoder) Command { return parseReplaceCommand(d, &Replace{}) }
 
 func parseUIDReplace(d *wire.Decoder) Command { return parseReplaceCommand(d, &Replace{UID: true}) }

@@ -11,8 +11,8 @@ import (
 	"github.com/constance-mail/constance/internal/message"
 )
 
-// URL is a relative IMAP URL of a message, or of a part of one, as CATENATE takes it. RFC 5092 sections 6 and 7, RFC 4469
-// section 3.
+// URL is a relative IMAP URL of a message, or of a part of one, as CATENATE takes it. RFC 5092 sections 6
+// and 7, RFC 4469 section 3.
 type URL struct {
 	Mailbox     string           // UTF-8; "" is the selected mailbox
 	UIDValidity mail.UIDValidity // 0 if not given
@@ -26,8 +26,9 @@ type URL struct {
 // maxURL bounds a URL, octets.
 const maxURL = 4096
 
-// ParseURL reads "/mailbox;UIDVALIDITY=1/;UID=2/;SECTION=3/;PARTIAL=4.5", of which only UID has to be there; without a mailbox it
-// is in the selected one. false for everything else, also for a URL with a server, a scheme or an authorization.
+// ParseURL reads "/mailbox;UIDVALIDITY=1/;UID=2/;SECTION=3/;PARTIAL=4.5", of which only UID has to be there;
+// without a mailbox it is in the selected one. false for everything else, also for a URL with a server, a
+// scheme or an authorization.
 func ParseURL(s string) (URL, bool) {
 	var u URL
 	if len(s) > maxURL || strings.HasPrefix(s, "//") {
@@ -211,7 +212,8 @@ func appendEscaped(b []byte, s string) []byte {
 
 const upperHex = "0123456789ABCDEF"
 
-// BadURLCode is BADURL with the URL, of which what cannot stand there is percent-encoded. RFC 4469 sections 4.1 and 5.
+// BadURLCode is BADURL with the URL, of which what cannot stand there is percent-encoded. RFC 4469 sections
+// 4.1 and 5.
 func BadURLCode(url string) RespCode {
 	b := []byte(CodeBadURL + " ")
 	for i := range min(len(url), maxURL) {

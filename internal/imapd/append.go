@@ -13,16 +13,16 @@ import (
 	"github.com/constance-mail/constance/internal/wait"
 )
 
-// The bounds of an APPEND: how many messages, how many parts of each, octets of all in multiples of AppendLimit. RFC
-// 3502, RFC 4469.
+// The bounds of an APPEND: how many messages, how many parts of each, octets of all in multiples of
+// AppendLimit. RFC 3502, RFC 4469.
 const (
 	maxAppend      = 500
 	maxParts       = 500
 	maxAppendTotal = 4
 )
 
-// append is APPEND. The octets go to the store as they come, never into memory as a whole. All messages are stored, or
-// none. RFC 9051 section 6.3.12, RFC 3502, RFC 4469, RFC 7889.
+// append is APPEND. The octets go to the store as they come, never into memory as a whole. All messages are
+// stored, or none. RFC 9051 section 6.3.12, RFC 3502, RFC 4469, RFC 7889.
 func (s *session) append(ctx context.Context, c *imap.Append) error {
 	a := appender{s: s, c: c}
 	defer a.close()
@@ -154,9 +154,9 @@ func (a *appender) fits(octets int64) bool {
 	return octets <= limit-a.size && octets <= maxAppendTotal*limit-a.total
 }
 
-// passOver gets past the rest of a command that is refused with err, from a part on whose octets were not read: literals that
-// come unasked are passed over if they are no more than APPEND takes, so that the client gets to know err. One that
-// waits to be asked learns it at once. RFC 7888 section 4.
+// passOver gets past the rest of a command that is refused with err, from a part on whose octets were not
+// read: literals that come unasked are passed over if they are no more than APPEND takes, so that the client
+// gets to know err. One that waits to be asked learns it at once. RFC 7888 section 4.
 func (a *appender) passOver(err error) error {
 	s, left := a.s, maxAppendTotal*a.s.srv.opts.AppendLimit
 	for {

@@ -96,7 +96,8 @@ func (s *session) mailboxOf(ctx context.Context, u *imap.URL) (mail.Account, mai
 	return s.sel.acct, s.sel.id, nil
 }
 
-// octets are what a URL stands for in its message, and how many. Kind NotFound: no such section. RFC 5092 section 6.
+// octets are what a URL stands for in its message, and how many. Kind NotFound: no such section. RFC 5092
+// section 6.
 func (m *named) octets(u *imap.URL) (io.Reader, int64, error) {
 	e, ok := m.root.Locate(u.Section)
 	if !ok {

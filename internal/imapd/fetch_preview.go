@@ -7,8 +7,9 @@ import (
 	"github.com/constance-mail/constance/internal/message"
 )
 
-// appendPreview appends the preview that was made when the message arrived. One that was not, as that of a message stored
-// by an older version, is made while it is written, or with LAZY left out. RFC 8970 sections 3.2 and 4.1.
+// appendPreview appends the preview that was made when the message arrived. One that was not, as that of a
+// message stored by an older version, is made while it is written, or with LAZY left out. RFC 8970 sections
+// 3.2 and 4.1.
 func (f *fetcher) appendPreview(b []byte, r *fetchRow, d *mail.Digest, it *imap.FetchItem) []byte {
 	switch {
 	case d.Preview != nil:
@@ -29,7 +30,8 @@ func (f *fetcher) makePreview(o *openMessage) error {
 	return f.s.out.write(f.name)
 }
 
-// appendText appends UTF-8 without line ends: a quoted string where the client takes UTF-8 in one, or a literal.
+// appendText appends UTF-8 without line ends: a quoted string where the client takes UTF-8 in one, or a
+// literal.
 func (s *session) appendText(b, text []byte) []byte {
 	ascii := true
 	for _, c := range text {

@@ -8,8 +8,8 @@ import (
 	"github.com/constance-mail/constance/internal/wait"
 )
 
-// replace is REPLACE and UID REPLACE: the new message comes and the old one goes in one step. APPENDUID goes out before the
-// old one goes, as an untagged OK. RFC 8508 sections 3.4 and 4.3.
+// replace is REPLACE and UID REPLACE: the new message comes and the old one goes in one step. APPENDUID goes
+// out before the old one goes, as an untagged OK. RFC 8508 sections 3.4 and 4.3.
 func (s *session) replace(ctx context.Context, c *imap.Replace) error {
 	a := appender{s: s, c: &c.To}
 	defer a.close()
@@ -49,7 +49,8 @@ func (s *session) replaced(c *imap.Replace) (mail.UID, error) {
 	return uids[0].Start, nil
 }
 
-// put replaces a message. Between two accounts there is no one step: the new message is there before the old one goes.
+// put replaces a message. Between two accounts there is no one step: the new message is there before the old
+// one goes.
 func (s *session) put(ctx context.Context, old mail.UID, a *appender) (mail.Appended, error) {
 	from, to := s.sel, a.target
 	if from.acct.ID() == to.acct.ID() {
@@ -60,7 +61,8 @@ func (s *session) put(ctx context.Context, old mail.UID, a *appender) (mail.Appe
 		return done, err
 	}
 	gone := mail.SetOf(old)
-	_, err = from.acct.SetFlags(ctx, from.id, mail.FlagChange{UIDs: gone, Op: mail.AddFlags, Flags: []mail.Flag{mail.Deleted}})
+	mark := mail.FlagChange{UIDs: gone, Op: mail.AddFlags, Flags: []mail.Flag{mail.Deleted}}
+	_, err = from.acct.SetFlags(ctx, from.id, mark)
 	if err == nil {
 		_, _, err = from.acct.Expunge(ctx, from.id, gone)
 	}

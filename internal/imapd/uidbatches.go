@@ -10,8 +10,8 @@ import (
 // minBatch is how many messages a batch has at least. RFC 10022.
 const minBatch = 500
 
-// uidBatches is UIDBATCHES: the UIDs are parted without gaps from the highest down to 1, so that what was expunged is in
-// some batch too. The view finds each end at once, no message is looked at. RFC 10022.
+// uidBatches is UIDBATCHES: the UIDs are parted without gaps from the highest down to 1, so that what was
+// expunged is in some batch too. The view finds each end at once, no message is looked at. RFC 10022.
 func (s *session) uidBatches(_ context.Context, c *imap.UIDBatches) error {
 	switch {
 	case c.Size < minBatch:
@@ -35,8 +35,8 @@ func (s *session) uidBatches(_ context.Context, c *imap.UIDBatches) error {
 	return nil
 }
 
-// batch is the i-th batch of size messages from the end, from its highest UID to the one above the next batch; 0 if
-// there is none.
+// batch is the i-th batch of size messages from the end, from its highest UID to the one above the next
+// batch; 0 if there is none.
 func (v *view) batch(i, size uint64) (highest, lowest mail.UID) {
 	n, before := uint64(v.len()), (i-1)*size
 	switch {

@@ -6,11 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// HTMLText reads the text of HTML in UTF-8: without tags, comments, scripts and styles, character references decoded,
-// white space folded as a browser does. Block elements begin a line, which ends in LF; cells of a table are apart by a
-// space.
-// Whatever is read, it is some HTML: there are no errors but those of r, and memory does not grow with it.
-// HTML Living Standard section 13.2.5, as far as text needs it.
+// HTMLText reads the text of HTML in UTF-8: without tags, comments, scripts and styles, character references
+// decoded, white space folded as a browser does. Block elements begin a line, which ends in LF; cells of a
+// table are apart by a space. Whatever is read, it is some HTML: there are no errors but those of r, and
+// memory does not grow with it. HTML Living Standard section 13.2.5, as far as text needs it.
 func HTMLText(r io.Reader) io.Reader { return newHTMLText(r, false) }
 
 // newHTMLText is HTMLText; with quotes each line of a blockquote begins with "> ".
@@ -42,7 +41,8 @@ const (
 	htmlStates
 )
 
-// htmlSteps has the method for each state. It tells whether the octet was used; otherwise the next state gets it.
+// htmlSteps has the method for each state. It tells whether the octet was used; otherwise the next state
+// gets it.
 var htmlSteps = [htmlStates]func(*htmlText, byte) bool{
 	htmlData: (*htmlText).data, htmlTagOpen: (*htmlText).tagOpen, htmlTagName: (*htmlText).tagName,
 	htmlInTag: (*htmlText).inTag, htmlValue: (*htmlText).value, htmlUnquoted: (*htmlText).unquoted,

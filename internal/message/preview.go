@@ -18,8 +18,8 @@ const (
 	previewLine   = 2 << 10   // octets of a line that are looked at
 )
 
-// preview is the beginning of what the message says, as one line of UTF-8; empty, not nil, if there is nothing to show. RFC
-// 8970 section 3.
+// preview is the beginning of what the message says, as one line of UTF-8; empty, not nil, if there is
+// nothing to show. RFC 8970 section 3.
 func (p *parser) preview() ([]byte, error) {
 	for _, n := range p.texts(nil, 0) {
 		nd := &p.nodes[n]
@@ -33,8 +33,8 @@ func (p *parser) preview() ([]byte, error) {
 	return []byte{}, nil
 }
 
-// texts appends the text parts that may be shown to out, the best first: of alternatives the plain one, otherwise what
-// comes first. Attachments and messages in the message do not count.
+// texts appends the text parts that may be shown to out, the best first: of alternatives the plain one,
+// otherwise what comes first. Attachments and messages in the message do not count.
 func (p *parser) texts(out []int32, n int32) []int32 {
 	nd := &p.nodes[n]
 	switch {
@@ -110,8 +110,8 @@ func (w *previewer) line(b []byte) bool {
 	case len(text) == 0:
 		w.armor = false
 	case string(text) == "--", bytes.HasPrefix(text, []byte("-----BEGIN PGP MESSAGE")),
-		bytes.HasPrefix(text, []byte("-----BEGIN PGP SIGNATURE")): // a signature, RFC 3676 section 4.3, or nothing to read
-		return false
+		bytes.HasPrefix(text, []byte("-----BEGIN PGP SIGNATURE")):
+		return false // a signature, RFC 3676 section 4.3, or nothing to read
 	case bytes.HasPrefix(text, []byte("-----BEGIN PGP SIGNED")):
 		w.armor = true
 	case w.armor, isRule(text):
@@ -135,7 +135,8 @@ func isRule(text []byte) bool {
 		return true
 	}
 	c := text[0]
-	return len(text) > 2 && c < utf8.RuneSelf && !isLetter(c) && (c < '0' || c > '9') && len(bytes.Trim(text, string(text[:1]))) == 0
+	sign := c < utf8.RuneSelf && !isLetter(c) && (c < '0' || c > '9')
+	return sign && len(text) > 2 && len(bytes.Trim(text, string(text[:1]))) == 0
 }
 
 // flush takes the line that was held back.
@@ -160,8 +161,8 @@ func (w *previewer) end() []byte {
 	return w.out
 }
 
-// appendShown appends text behind a space, as far as dst stays within so many characters: white space folded, without what
-// cannot be seen.
+// appendShown appends text behind a space, as far as dst stays within so many characters: white space
+// folded, without what cannot be seen.
 func appendShown(dst, text []byte, most int) []byte {
 	chars, space, joiner := utf8.RuneCount(dst), len(dst) > 0, rune(0)
 	for len(text) > 0 && chars < most {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Text reads the text of a part of type text from the stored octets r: decoded, in UTF-8, of HTML what HTMLText gives
-// of it. What has an encoding or a charset that nobody knows is read as it stands.
+// Text reads the text of a part of type text from the stored octets r: decoded, in UTF-8, of HTML what
+// HTMLText gives of it. What has an encoding or a charset that nobody knows is read as it stands.
 func (p *Part) Text(r io.ReaderAt) io.Reader {
 	out := p.inUTF8(r)
 	if p.html {
