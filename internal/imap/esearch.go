@@ -74,7 +74,8 @@ func (c *ESearch) Append(b []byte, utf8 bool) []byte {
 	return append(b, s[len("UID SEARCH "):]...)
 }
 
-// AppendESearchSource appends the start of an ESEARCH response about one of several mailboxes. RFC 7377 section 2.1.
+// AppendESearchSource appends the start of an ESEARCH response about one of several mailboxes. RFC 7377
+// section 2.1.
 func AppendESearchSource(b []byte, tag, mailbox string, v mail.UIDValidity, utf8 bool) []byte {
 	b = wire.AppendQuoted(append(b, "* ESEARCH (TAG "...), tag)
 	b = wire.AppendMailbox(append(b, " MAILBOX "...), mailbox, utf8)

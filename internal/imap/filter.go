@@ -4,7 +4,8 @@ import (
 	"github.com/constance-mail/constance/internal/imap/wire"
 )
 
-// MailboxFilter says which mailboxes a NOTIFY or an ESEARCH is about. RFC 5465 section 6, RFC 7377 section 2.2.
+// MailboxFilter says which mailboxes a NOTIFY or an ESEARCH is about. RFC 5465 section 6, RFC 7377 section
+// 2.2.
 type MailboxFilter struct {
 	Kind  FilterKind
 	Names []string // of FilterSubtree, FilterSubtreeOne, FilterMailboxes
@@ -35,7 +36,8 @@ func (k FilterKind) selected() bool { return k <= FilterSelectedDelayed }
 // maxFilterNames bounds the names of one filter.
 const maxFilterNames = 1000
 
-// filter-mailboxes = filter-mailboxes-selected / filter-mailboxes-other; RFC 5465 section 8, RFC 7377 section 4.
+// filter-mailboxes = filter-mailboxes-selected / filter-mailboxes-other; RFC 5465 section 8, RFC 7377 section
+// 4.
 func (f *MailboxFilter) parse(d *wire.Decoder) bool {
 	w := d.MustWord()
 	known := false

@@ -290,8 +290,8 @@ func AppendMetadataNames(b []byte, mailbox string, names []string, utf8 bool) []
 	return append(b, "\r\n"...)
 }
 
-// AppendLongEntriesCode appends METADATA LONGENTRIES with the octets of the largest value that was left out. RFC 5464
-// section 4.2.1.
+// AppendLongEntriesCode appends METADATA LONGENTRIES with the octets of the largest value that was left out.
+// RFC 5464 section 4.2.1.
 func AppendLongEntriesCode(b []byte, n int) []byte {
 	return append(strconv.AppendInt(append(b, "[METADATA LONGENTRIES "...), int64(n), 10), ']')
 }

@@ -141,7 +141,8 @@ func (g *EventGroup) events(d *wire.Decoder) bool {
 	return false
 }
 
-// event = message-event / mailbox-event / user-event / event-ext; RFC 5465 section 8. It returns 0 if there is none.
+// event = message-event / mailbox-event / user-event / event-ext; RFC 5465 section 8. It returns 0 if there
+// is none.
 func (g *EventGroup) event(d *wire.Decoder) Events {
 	var word string
 	if !d.MustAtom(&word) {

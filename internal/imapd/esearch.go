@@ -46,8 +46,8 @@ func (s *session) eSearch(ctx context.Context, c *imap.ESearch) error {
 	return s.eSearchAll(ctx, c)
 }
 
-// eSearchSelected searches the selected mailbox, if the user has still the right to. Its name is looked up: it may have
-// been renamed since it was selected.
+// eSearchSelected searches the selected mailbox, if the user has still the right to. Its name is looked up:
+// it may have been renamed since it was selected.
 func (s *session) eSearchSelected(ctx context.Context, c *imap.Search) (*results, error) {
 	if s.sel.may&mail.RightRead == 0 {
 		return &results{}, nil
@@ -107,7 +107,8 @@ func (s *session) eSearchAll(ctx context.Context, c *imap.ESearch) error {
 	return nil
 }
 
-// sourceMailboxes are the mailboxes of a source; names of nothing, and of what the user may not see, are ignored.
+// sourceMailboxes are the mailboxes of a source; names of nothing, and of what the user may not see, are
+// ignored.
 func (s *session) sourceMailboxes(ctx context.Context, f *imap.MailboxFilter) ([]found, error) {
 	var out []found
 	if f.Kind == imap.FilterMailboxes {
@@ -136,8 +137,8 @@ func (s *session) sourceMailboxes(ctx context.Context, f *imap.MailboxFilter) ([
 	return out, nil
 }
 
-// eSearchOther searches a mailbox that a source names. One that goes meanwhile has no messages. The selected one is
-// searched as the client knows it.
+// eSearchOther searches a mailbox that a source names. One that goes meanwhile has no messages. The selected
+// one is searched as the client knows it.
 func (s *session) eSearchOther(ctx context.Context, c *imap.Search, m *found) error {
 	if s.sel != nil && s.sel.id == m.box.ID && s.sel.acct.ID() == m.acct.ID() {
 		_, err := s.eSearchSelected(ctx, c)

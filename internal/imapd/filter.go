@@ -11,7 +11,8 @@ import (
 // The entries of filters, private ones before shared ones. RFC 5466 section 3.2.
 var filterEntries = [...]string{"/private/filters/values/", "/shared/filters/values/"}
 
-// The bounds of what filters stand for: filters in each other, keys and octets altogether. RFC 5466 section 3.1.
+// The bounds of what filters stand for: filters in each other, keys and octets altogether. RFC 5466 section
+// 3.1.
 const (
 	maxFilterDepth  = 3
 	maxFilterKeys   = 2000
@@ -26,8 +27,8 @@ type filters struct {
 	octets int
 }
 
-// expandFilters puts what the filters in a search stand for in their place. Filters are in UTF-8, and so has the search to
-// be. RFC 5466 section 3.1.
+// expandFilters puts what the filters in a search stand for in their place. Filters are in UTF-8, and so has
+// the search to be. RFC 5466 section 3.1.
 func (s *session) expandFilters(ctx context.Context, c *imap.Search) error {
 	if !hasFilter(&c.Key) {
 		return nil
@@ -109,8 +110,8 @@ func (f *filters) value(name string) (string, error) {
 	return "", nil
 }
 
-// undefinedFilter refuses a search with a filter that is not there, holds no criteria or leads to itself. RFC 5466
-// section 3.1.
+// undefinedFilter refuses a search with a filter that is not there, holds no criteria or leads to itself. RFC
+// 5466 section 3.1.
 func undefinedFilter(name string) error {
 	code := imap.AppendUndefinedFilterCode(nil, name)
 	return refuse(imap.RespCode(code[1:len(code)-1]), "no such filter")

@@ -10,7 +10,8 @@ import (
 	"github.com/constance-mail/constance/internal/wait"
 )
 
-// annotated is what annotations hang on: a mailbox, or (id 0) the server, whose private ones lie in the user's account.
+// annotated is what annotations hang on: a mailbox, or (id 0) the server, whose private ones lie in the
+// user's account.
 type annotated struct {
 	acct mail.Account
 	id   mail.MailboxID
@@ -66,8 +67,9 @@ func (s *session) getMetadata(ctx context.Context, c *imap.GetMetadata) error {
 	return s.tellMetadata(c.Mailbox, list)
 }
 
-// chosenEntries are those of list that a GETMETADATA asks for; an entry that is named and not there is NIL, unless what is
-// below it was asked for. longest is the size of the largest value over MAXSIZE. RFC 5464 sections 4.2.1 and 4.2.2.
+// chosenEntries are those of list that a GETMETADATA asks for; an entry that is named and not there is NIL,
+// unless what is below it was asked for. longest is the size of the largest value over MAXSIZE. RFC 5464
+// sections 4.2.1 and 4.2.2.
 func chosenEntries(c *imap.GetMetadata, list []mail.Annotation) (out []mail.Annotation, longest int) {
 	exact := make(map[string]bool, len(c.Entries)) // true once it was found
 	for _, e := range c.Entries {
@@ -157,8 +159,9 @@ func (s *session) setMetadata(ctx context.Context, c *imap.SetMetadata) error {
 	return err
 }
 
-// mayAnnotate tells whether the user may set an annotation: the server's shared ones are the administrator's, the use
-// of a mailbox is its owner's, and its shared ones need the right to write. RFC 5464 sections 3.2.1.1 and 3.3.
+// mayAnnotate tells whether the user may set an annotation: the server's shared ones are the administrator's,
+// the use of a mailbox is its owner's, and its shared ones need the right to write. RFC 5464 sections 3.2.1.1
+// and 3.3.
 func (s *session) mayAnnotate(at annotated, n *mail.Annotation) error {
 	switch {
 	case len(n.Value) > mail.MaxAnnotationValue:

@@ -8,22 +8,22 @@ import (
 	"github.com/constance-mail/constance/internal/wait"
 )
 
-// metadataTold is what a session that asked for it was told of changed annotations in the user's account. RFC 5464
-// section 4.4.2.
+// metadataTold is what a session that asked for it was told of changed annotations in the user's account. RFC
+// 5464 section 4.4.2.
 type metadataTold struct {
 	upTo mail.ModSeq // every change up to this one was told; 0 before the first look
 }
 
-// known takes note of a change by this session itself. Only what directly follows all that was told counts: somebody
-// else's change could hide behind it, and both are told then.
+// known takes note of a change by this session itself. Only what directly follows all that was told counts:
+// somebody else's change could hide behind it, and both are told then.
 func (p *metadataTold) known(own mail.ModSeq) {
 	if p.upTo != 0 && own == p.upTo+1 {
 		p.upTo = own
 	}
 }
 
-// pushMetadata tells which annotations others have changed, to who has enabled it. It costs a look at the account's ModSeq
-// as long as nothing did.
+// pushMetadata tells which annotations others have changed, to who has enabled it. It costs a look at the
+// account's ModSeq as long as nothing did.
 func (s *session) pushMetadata(ctx context.Context) error {
 	p := &s.metadata
 	if s.features&featMetadata == 0 && (s.notify == nil || len(s.notify.groups) == 0) {
@@ -49,8 +49,8 @@ func (s *session) pushMetadata(ctx context.Context) error {
 	return nil
 }
 
-// wantsAnnotated tells whether changed annotations of a mailbox, or of the server (nil), are to be told. RFC 5465 sections
-// 5.6 and 5.7.
+// wantsAnnotated tells whether changed annotations of a mailbox, or of the server (nil), are to be told. RFC
+// 5465 sections 5.6 and 5.7.
 func (s *session) wantsAnnotated(m *mail.Mailbox) bool {
 	switch {
 	case s.features&featMetadata != 0:

@@ -9,8 +9,8 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// notify is what a client asked to be told of by NOTIFY, and what it was told. Nothing is told from a message about a
-// change: the mailboxes are compared with what they were when they were looked at last. RFC 5465.
+// notify is what a client asked to be told of by NOTIFY, and what it was told. Nothing is told from a message
+// about a change: the mailboxes are compared with what they were when they were looked at last. RFC 5465.
 type notify struct {
 	selected imap.Events // of the selected mailbox
 	delayed  bool        // its expunges wait for a command
@@ -112,8 +112,8 @@ func (s *session) notifyStatus(ctx context.Context, m *mail.Mailbox, items imap.
 	return s.out.flushLarge()
 }
 
-// events are the events of a mailbox that the client wants to hear of. Mail may be delivered to any mailbox, so inboxes
-// are all personal ones. RFC 5465 section 6.
+// events are the events of a mailbox that the client wants to hear of. Mail may be delivered to any mailbox,
+// so inboxes are all personal ones. RFC 5465 section 6.
 func (n *notify) events(name string, subscribed bool) imap.Events {
 	var e imap.Events
 	for i := range n.groups {
@@ -163,14 +163,14 @@ func parentOf(name string) string {
 	return ""
 }
 
-// wantsSelected tells whether the client wants to hear of these events in the selected mailbox: all of them as long as it
-// has not used NOTIFY.
+// wantsSelected tells whether the client wants to hear of these events in the selected mailbox: all of them
+// as long as it has not used NOTIFY.
 func (s *session) wantsSelected(e imap.Events) bool {
 	return s.notify == nil || s.notify.selected&e != 0
 }
 
-// pushBetween tells, between two commands, what the client asked for by NOTIFY. A store in trouble is no reason to end the
-// session: it looks again at the next command.
+// pushBetween tells, between two commands, what the client asked for by NOTIFY. A store in trouble is no
+// reason to end the session: it looks again at the next command.
 func (s *session) pushBetween(ctx context.Context) {
 	if s.notify == nil {
 		return
@@ -206,8 +206,8 @@ func (s *session) watchNotify() {
 	}
 }
 
-// notifyAccounts are the accounts to watch between commands, nil for none: the user's own, and that of the selected mailbox
-// if that is another one.
+// notifyAccounts are the accounts to watch between commands, nil for none: the user's own, and that of the
+// selected mailbox if that is another one.
 func (s *session) notifyAccounts() [2]mail.Account {
 	var out [2]mail.Account
 	if !s.notify.active() || s.over {

@@ -42,8 +42,8 @@ func notifiedOf(now mail.ModSeq, boxes []mail.Mailbox) notified {
 	return n
 }
 
-// pushNotify tells what changed in the account since the client was told last. Without a change it costs a look at the
-// account's ModSeq. RFC 5465 section 5.
+// pushNotify tells what changed in the account since the client was told last. Without a change it costs a
+// look at the account's ModSeq. RFC 5465 section 5.
 func (s *session) pushNotify(ctx context.Context) error {
 	n := s.notify
 	if n == nil || len(n.groups) == 0 {
@@ -93,7 +93,8 @@ type notifier struct {
 	done    map[string]bool       // names that were told of
 }
 
-// names tells of mailboxes that were created, renamed and deleted, and of subscriptions. RFC 5465 sections 5.4 and 5.5.
+// names tells of mailboxes that were created, renamed and deleted, and of subscriptions. RFC 5465 sections
+// 5.4 and 5.5.
 func (p *notifier) names() error {
 	p.done = make(map[string]bool)
 	for i := range p.boxes {
@@ -149,7 +150,8 @@ func (p *notifier) created(name string, e imap.Events) {
 	}
 }
 
-// parent tells of the mailbox above one that was created or deleted: it is affected, too. RFC 5465 section 5.4.
+// parent tells of the mailbox above one that was created or deleted: it is affected, too. RFC 5465 section
+// 5.4.
 func (p *notifier) parent(name string) {
 	if above := parentOf(name); above != "" && p.n.events(above, false)&imap.EventMailboxName != 0 {
 		p.list(above, "")
@@ -274,8 +276,8 @@ func without(snap *mail.Snapshot, uids mail.UIDSet, change mail.ModSeq) (out mai
 	return out
 }
 
-// fetchArrived tells of new messages in the selected mailbox what the client asked for, but not of those that it added
-// itself. RFC 5465 section 5.2.
+// fetchArrived tells of new messages in the selected mailbox what the client asked for, but not of those that
+// it added itself. RFC 5465 section 5.2.
 func (s *session) fetchArrived(ctx context.Context, snap *mail.Snapshot, arrived mail.UIDSet) error {
 	if s.notify == nil || len(s.notify.fetch) == 0 {
 		return nil

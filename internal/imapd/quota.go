@@ -11,15 +11,15 @@ import (
 	"github.com/constance-mail/constance/internal/wait"
 )
 
-// Each account is one quota root. Its own user knows it as "", as the examples of RFC 9208 do, or by the name that
-// Cyrus's tools use for it, which is also how others name it: "user/" and the login name.
+// Each account is one quota root. Its own user knows it as "", as the examples of RFC 9208 do, or by the name
+// that Cyrus's tools use for it, which is also how others name it: "user/" and the login name.
 const (
 	ownQuotaRoot    = ""
 	quotaRootPrefix = "user/"
 )
 
-// quotaResources are the resources that are limited: the one of METADATA is not, as ANNOTATION-STORAGE counts what
-// hangs on messages (RFC 5257). RFC 9208 section 5.
+// quotaResources are the resources that are limited: the one of METADATA is not, as ANNOTATION-STORAGE counts
+// what hangs on messages (RFC 5257). RFC 9208 section 5.
 var quotaResources = [...]struct {
 	name string
 	unit int64 // octets, messages, mailboxes
@@ -40,8 +40,8 @@ func (s *session) getQuota(ctx context.Context, c *imap.GetQuota) error {
 	return s.tellQuota(ctx, acct, c.Root)
 }
 
-// quotaRoot is the account of a quota root. Those of others are none of a user's business, nor is whether they exist; an
-// administrator has all. RFC 9208 section 8.
+// quotaRoot is the account of a quota root. Those of others are none of a user's business, nor is whether
+// they exist; an administrator has all. RFC 9208 section 8.
 func (s *session) quotaRoot(ctx context.Context, root string) (mail.Account, error) {
 	login, named := strings.CutPrefix(root, quotaRootPrefix)
 	if root == ownQuotaRoot || named && login == s.user.Login {
@@ -65,8 +65,8 @@ func (s *session) quotaRoot(ctx context.Context, root string) (mail.Account, err
 
 var errNoQuotaRoot = refuse(imap.CodeNonexistent, "no such quota root")
 
-// getQuotaRoot is GETQUOTAROOT. A mailbox of the user's own need not be there, its name must only be one; of somebody
-// else's the user must have the right to read. RFC 9208 sections 4.1.2 and 6.
+// getQuotaRoot is GETQUOTAROOT. A mailbox of the user's own need not be there, its name must only be one; of
+// somebody else's the user must have the right to read. RFC 9208 sections 4.1.2 and 6.
 func (s *session) getQuotaRoot(ctx context.Context, c *imap.GetQuotaRoot) error {
 	at, err := s.place(ctx, trimmed(c.Mailbox))
 	if err != nil {
@@ -123,8 +123,8 @@ func (s *session) tellQuota(ctx context.Context, acct mail.Account, root string)
 	return nil
 }
 
-// quotaUses are the resources that are limited. The use is rounded up, so that a message is never nothing, and stands for
-// a part of a unit; a limit below one unit is 0. RFC 9208 section 3.1.2.
+// quotaUses are the resources that are limited. The use is rounded up, so that a message is never nothing,
+// and stands for a part of a unit; a limit below one unit is 0. RFC 9208 section 3.1.2.
 func quotaUses(u *mail.Usage) []imap.QuotaUse {
 	var out []imap.QuotaUse
 	for _, r := range quotaResources {
@@ -139,8 +139,8 @@ func quotaUses(u *mail.Usage) []imap.QuotaUse {
 	return out
 }
 
-// quotaOf is what the limits of a SETQUOTA mean: those that are not named there are none. A limit of 0, which prohibits
-// any use, becomes the least one: an octet, a message, INBOX. RFC 9208 sections 3.1.2 and 4.1.3.
+// quotaOf is what the limits of a SETQUOTA mean: those that are not named there are none. A limit of 0, which
+// prohibits any use, becomes the least one: an octet, a message, INBOX. RFC 9208 sections 3.1.2 and 4.1.3.
 func quotaOf(limits []imap.QuotaLimit) (mail.Quota, error) {
 	var q mail.Quota
 	for _, l := range limits {

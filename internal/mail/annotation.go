@@ -14,8 +14,8 @@ type Annotation struct {
 	ModSeq  ModSeq    // of the change that set or removed it; 0 for what is computed
 }
 
-// Annotations are what is kept beside mailboxes and the account (mailbox 0). Private ones are of a viewer, which is the
-// account of who is logged in. A mailbox that is gone: kind NotFound. RFC 5464.
+// Annotations are what is kept beside mailboxes and the account (mailbox 0). Private ones are of a viewer,
+// which is the account of who is logged in. A mailbox that is gone: kind NotFound. RFC 5464.
 type Annotations interface {
 	// Annotations lists those that viewer sees, by name. SpecialUseEntry is among them while the mailbox has a use.
 	Annotations(ctx context.Context, mailbox MailboxID, viewer AccountID) ([]Annotation, error)
@@ -60,9 +60,9 @@ func (a *Annotation) Octets() int64 {
 	return int64(len(a.Name) + len(a.Value))
 }
 
-// CleanEntry is the canonical form of an entry's name: lower case, as case does not matter. The error has kind Invalid:
-// neither private nor shared, an empty component, too few or too long, a wildcard, other than printable ASCII. RFC 5464
-// section 3.2.
+// CleanEntry is the canonical form of an entry's name: lower case, as case does not matter. The error has
+// kind Invalid: neither private nor shared, an empty component, too few or too long, a wildcard, other than
+// printable ASCII. RFC 5464 section 3.2.
 func CleanEntry(name string) (string, error) {
 	name = strings.ToLower(name)
 	path, private := strings.CutPrefix(name, PrivateEntries)
@@ -89,8 +89,8 @@ func CleanEntry(name string) (string, error) {
 	return name, nil
 }
 
-// CleanAnnotations is set with names in their canonical form, each once: the last one counts. Kind Invalid: a name, or a
-// value that is too large.
+// CleanAnnotations is set with names in their canonical form, each once: the last one counts. Kind Invalid: a
+// name, or a value that is too large.
 func CleanAnnotations(set []Annotation) ([]Annotation, error) {
 	out := make([]Annotation, 0, len(set))
 	at := make(map[string]int, len(set))

@@ -117,8 +117,8 @@ func (h *handle) Annotate(ctx context.Context, mailbox mail.MailboxID, viewer ma
 	return a.modSeq, nil
 }
 
-// annotationChanges are those of set that are other than before, and the uses to give to b, nil for those it has. Kind
-// Invalid.
+// annotationChanges are those of set that are other than before, and the uses to give to b, nil for those it
+// has. Kind Invalid.
 func (a *account) annotationChanges(b *box, viewer mail.AccountID, set []mail.Annotation) (
 	changes map[entryKey]mail.Annotation, uses []mail.SpecialUse, err error) {
 	changes = make(map[entryKey]mail.Annotation)
