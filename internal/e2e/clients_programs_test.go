@@ -123,19 +123,46 @@ push "<tag-pattern>~s 'Message 1[0-4]'<enter><tag-prefix><save-message>=Archive<
 	}
 }
 
-// fetchmail takes all mail away and delivers it to bob by LMTP.
+// fetchmail says how much there is, leaves it there when told so, and takes all mail away, to a program and to bob by
+// LMTP.
 func TestFetchmail(t *testing.T) {
 	needs(t, "fetchmail", "fetchmail")
 	s := clientServer(t)
 	home := t.TempDir()
 	deliverMany(t, s, "alice", 0, 10)
-	rc := write(t, filepath.Join(home, "rc"), fmt.Sprintf("set no bouncemail\npoll 127.0.0.1 service %s protocol imap\n  user alice password wonderland is bob here\n  smtphost 127.0.0.1/%s lmtp\n  sslproto ''\n  nokeep\n",
-		port(t, s.IMAP), port(t, s.LMTP)))
-	runProgram(t, home, "", "fetchmail", "--nodetach", "--fetchmailrc", rc, "--pidfile", filepath.Join(home, "pid"))
-	if got := do(t, login(t, s, "alice", "wonderland"), "STATUS INBOX (MESSAGES)")[0]; !strings.Contains(got, "MESSAGES 0") {
+	fetch := func(to string, options ...string) string {
+		rc := write(t, filepath.Join(home, "rc"), fmt.Sprintf("set no bouncemail\npoll 127.0.0.1 service %s protocol imap\n"+
+			"  user alice password wonderland is bob here\n  sslproto ''\n  %s\n", port(t, s.IMAP), to))
+		return runProgram(t, home, "", "fetchmail", append([]string{"--nodetach", "--fetchmailrc", rc, "--pidfile", filepath.Join(home, "pid")}, options...)...)
+	}
+	messages := func(user, password string) string {
+		return do(t, login(t, s, user, password), "STATUS INBOX (MESSAGES UNSEEN)")[0]
+	}
+
+	if got := fetch("keep", "--check"); !strings.Contains(got, "10 messages for alice at 127.0.0.1") {
+		t.Errorf("--check: %q", got)
+	}
+	file := filepath.Join(home, "mbox")
+	fetch(fmt.Sprintf("keep mda \"cat >> %s; echo >> %[1]s\"", file))
+	if got := messages("alice", "wonderland"); !strings.HasSuffix(got, "(MESSAGES 10 UNSEEN 0)") {
+		t.Errorf("kept: %s", got)
+	}
+	text := readFile(t, file)
+	for i := range 10 {
+		_, body, _ := strings.Cut(letter(i), "\n\n")
+		if !strings.Contains(text, fmt.Sprintf("\nMessage-ID: <m%d@example.org>\n", i)) || !strings.Contains(text, "\n\n"+body) {
+			t.Errorf("message %d is not in the file, or not whole", i)
+		}
+	}
+	deliverMany(t, s, "alice", 10, 12)
+	if got := fetch("keep", "--check"); !strings.Contains(got, "12 messages (10 seen) for alice") {
+		t.Errorf("--check: %q", got)
+	}
+	fetch(fmt.Sprintf("fetchall nokeep smtphost 127.0.0.1/%s lmtp", port(t, s.LMTP)))
+	if got := messages("alice", "wonderland"); !strings.HasSuffix(got, "(MESSAGES 0 UNSEEN 0)") {
 		t.Errorf("alice: %s", got)
 	}
-	if got := do(t, login(t, s, "bob", "humbug"), "STATUS INBOX (MESSAGES)")[0]; !strings.Contains(got, "MESSAGES 10") {
+	if got := messages("bob", "humbug"); !strings.HasSuffix(got, "(MESSAGES 12 UNSEEN 12)") {
 		t.Errorf("bob: %s", got)
 	}
 }

@@ -164,10 +164,19 @@ func AppendRights(b []byte, r mail.Rights) []byte {
 func AppendACL(b []byte, mailbox string, acl mail.ACL, utf8 bool) []byte {
 	b = wire.AppendMailbox(append(b, "* ACL "...), mailbox, utf8)
 	for _, g := range acl {
-		b = append(wire.AppendString(append(b, ' '), g.Identifier, utf8), ' ')
+		b = append(appendIdentifier(append(b, ' '), g.Identifier, utf8), ' ')
 		b = AppendRights(b, g.Rights)
 	}
 	return append(b, "\r\n"...)
+}
+
+// appendIdentifier appends an identifier as a server does, an atom if it can be one: cyradm and Perl's Mail::IMAPClient
+// take quotes for a part of it.
+func appendIdentifier(b []byte, id string, utf8 bool) []byte {
+	if wire.IsAString(id) {
+		return append(b, id...)
+	}
+	return wire.AppendString(b, id, utf8)
 }
 
 // listedRights are the rights of LISTRIGHTS, with the obsolete ones beside what they stand for.
@@ -177,7 +186,7 @@ const listedRights = "lrswipkxtecdan"
 // "c" or "d" is always there as soon as a member is. RFC 4314 sections 2.1.1 and 3.7.
 func AppendListRights(b []byte, c *ListRights, always mail.Rights, utf8 bool) []byte {
 	b = append(wire.AppendMailbox(append(b, "* LISTRIGHTS "...), c.Mailbox, utf8), ' ')
-	b = append(wire.AppendString(b, c.Identifier, utf8), ' ')
+	b = append(appendIdentifier(b, c.Identifier, utf8), ' ')
 	b = AppendRights(b, always)
 	for i := range len(listedRights) {
 		if r, _ := ParseRights(listedRights[i : i+1]); r&always == 0 {

@@ -37,12 +37,12 @@ func TestACLCommands(t *testing.T) {
 func TestACLResponses(t *testing.T) {
 	acl := mail.ACL{{Identifier: "Fred", Rights: mail.AllRights}, {Identifier: "-ü", Rights: mail.RightRead}, {Identifier: "x"}}
 	appended{
-		{s(AppendACL(nil, "☺", acl, true)), "* ACL \"☺\" \"Fred\" lrswipkxtenacd \"-ü\" r \"x\" \"\"\r\n"},
+		{s(AppendACL(nil, "☺", acl, true)), "* ACL \"☺\" Fred lrswipkxtenacd \"-ü\" r x \"\"\r\n"},
 		{s(AppendACL(nil, "☺", nil, false)), "* ACL \"&Jjo-\"\r\n"},
 		{s(AppendListRights(nil, &ListRights{"a", "bob"}, 0, false)),
-			"* LISTRIGHTS \"a\" \"bob\" \"\" l r s w i p k x t e c d a n\r\n"},
+			"* LISTRIGHTS \"a\" bob \"\" l r s w i p k x t e c d a n\r\n"},
 		{s(AppendListRights(nil, &ListRights{"a", "bob"}, mail.OwnerRights, false)),
-			"* LISTRIGHTS \"a\" \"bob\" lkxac r s w i p t e d n\r\n"},
+			"* LISTRIGHTS \"a\" bob lkxac r s w i p t e d n\r\n"},
 		{s(AppendMyRights(nil, "a", mail.RightLookup|mail.RightCreate, false)), "* MYRIGHTS \"a\" lkc\r\n"},
 		{s(AppendMyRights(nil, "a", mail.RightExpunge, false)), "* MYRIGHTS \"a\" ed\r\n"},
 		{s(AppendMyRights(nil, "a", 0, false)), "* MYRIGHTS \"a\" \"\"\r\n"},

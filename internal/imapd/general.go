@@ -8,27 +8,40 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// capabilities are what the session can do in its state. RFC 9051 section 7.2.2.
+// capabilities are what the session can do in its state: what the greeting and a login tell. RFC 9051 section 7.2.2.
 func (s *session) capabilities() []string {
-	caps := []string{"IMAP4rev2", "IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"}
-	if s.state != notAuthenticated {
-		caps = append(caps, "PREVIEW", "CATENATE", "REPLACE", "UTF8=ACCEPT", "UIDONLY", "UIDBATCHES")
-		if !s.conn.Compressed() {
-			caps = append(caps, "COMPRESS=DEFLATE")
-		}
-		if !s.srv.opts.NoUnauthenticate {
-			caps = append(caps, "UNAUTHENTICATE")
-		}
-		caps = append(caps, "ACL", "RIGHTS=kxten", "LIST-MYRIGHTS")
-		caps = append(caps, "SORT", "SORT=DISPLAY", "ESORT", "THREAD=REFERENCES", "THREAD=REFS", "THREAD=ORDEREDSUBJECT",
-			"PARTIAL", "I18NLEVEL=2", "CONTEXT=SEARCH", "CONTEXT=SORT")
-		return append(caps, "IDLE", "INPROGRESS", "NAMESPACE", "UIDPLUS", "UNSELECT", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
-			"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "QRESYNC", "BINARY",
-			"MULTIAPPEND", "APPENDLIMIT="+strconv.FormatInt(s.srv.opts.AppendLimit, 10), "OBJECTID", "SAVEDATE", "WITHIN",
-			"QUOTA", "QUOTASET", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "QUOTA=RES-MAILBOX",
-			"METADATA", "LIST-METADATA", "NOTIFY", "FILTERS",
-			"MULTISEARCH")
+	if s.state == notAuthenticated {
+		return s.appendLogins(baseCapabilities())
 	}
+	return s.appendExtensions(baseCapabilities())
+}
+
+func baseCapabilities() []string {
+	return []string{"IMAP4rev2", "IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"}
+}
+
+// appendExtensions appends what the session can do after a login.
+func (s *session) appendExtensions(caps []string) []string {
+	caps = append(caps, "PREVIEW", "CATENATE", "REPLACE", "UTF8=ACCEPT", "UIDONLY", "UIDBATCHES")
+	if !s.conn.Compressed() {
+		caps = append(caps, "COMPRESS=DEFLATE")
+	}
+	if !s.srv.opts.NoUnauthenticate {
+		caps = append(caps, "UNAUTHENTICATE")
+	}
+	caps = append(caps, "ACL", "RIGHTS=kxten", "LIST-MYRIGHTS")
+	caps = append(caps, "SORT", "SORT=DISPLAY", "ESORT", "THREAD=REFERENCES", "THREAD=REFS", "THREAD=ORDEREDSUBJECT",
+		"PARTIAL", "I18NLEVEL=2", "CONTEXT=SEARCH", "CONTEXT=SORT")
+	return append(caps, "IDLE", "INPROGRESS", "NAMESPACE", "UIDPLUS", "UNSELECT", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
+		"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "QRESYNC", "BINARY",
+		"MULTIAPPEND", "APPENDLIMIT="+strconv.FormatInt(s.srv.opts.AppendLimit, 10), "OBJECTID", "SAVEDATE", "WITHIN",
+		"QUOTA", "QUOTASET", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "QUOTA=RES-MAILBOX",
+		"METADATA", "LIST-METADATA", "NOTIFY", "FILTERS",
+		"MULTISEARCH")
+}
+
+// appendLogins appends the ways to log in.
+func (s *session) appendLogins(caps []string) []string {
 	if s.canUpgrade() {
 		caps = append(caps, "STARTTLS")
 	}
@@ -56,9 +69,14 @@ func (s *Server) greeting() string {
 	return s.opts.Hostname + " Constance ready"
 }
 
-// capability is CAPABILITY. RFC 9051 section 6.1.1.
+// capability is CAPABILITY. Before the login it lists what will be there after it too: cyradm and Python's imaplib ask
+// once, when they connect. RFC 9051 section 6.1.1.
 func (s *session) capability(context.Context, *imap.Capability) error {
-	s.out.buf = imap.AppendCapability(s.out.buf, s.capabilities())
+	caps := s.capabilities()
+	if s.state == notAuthenticated {
+		caps = s.appendExtensions(caps)
+	}
+	s.out.buf = imap.AppendCapability(s.out.buf, caps)
 	return nil
 }
 

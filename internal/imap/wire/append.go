@@ -57,11 +57,14 @@ func AppendLiteral8Header(b []byte, n int64) []byte { return AppendLiteralHeader
 
 // AppendAString appends s as a client does: an atom, a quoted string or a non-synchronizing literal.
 func AppendAString(b []byte, s string, utf8 bool) []byte {
-	if isAtom(s, astringChars) {
+	if IsAString(s) {
 		return append(b, s...)
 	}
 	return AppendClientString(b, s, utf8)
 }
+
+// IsAString tells whether s is an astring without quotes. RFC 9051 section 9, "1*ASTRING-CHAR".
+func IsAString(s string) bool { return isAtom(s, astringChars) }
 
 // AppendClientString appends s as a client does: a quoted string or a non-synchronizing literal. RFC 7888.
 func AppendClientString(b []byte, s string, utf8 bool) []byte {
