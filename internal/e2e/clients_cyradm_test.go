@@ -10,7 +10,7 @@ import (
 
 // cyradmSession is what an administrator types, and what is in the answer ("|" between several; nothing: it is silent).
 // setinfo is refused: the server's shared annotations are settings. So is info, which asks for patterns of entries, that
-// RFC 5464 section 3.2 forbids.
+// RFC 5464 section 3.2 forbids. Its listquota cannot read, and crashes at, an answer with more than one resource.
 var cyradmSession = []struct{ command, want string }{
 	{"create user/alice/Projects", ""},
 	{"create user/alice/Projects/Old", ""},
@@ -30,7 +30,6 @@ var cyradmSession = []struct{ command, want string }{
 	{"setinfo motd hello", "[NOPERM]"},
 	{"info INBOX", "malformed entry name"},
 	{"setquota user/alice STORAGE 100", ""},
-	{"listquota user/alice", "STORAGE 0/100"},
 	{"listquotaroot INBOX", "MAILBOX 6/10000"},
 	{"subscribe user/alice/Projects", ""},
 	{"version", "name : Constance"},
@@ -69,6 +68,9 @@ func TestCyradm(t *testing.T) {
 				t.Errorf("%s: got %q, want %q", line.command, got, part)
 			}
 		}
+	}
+	if got := do(t, c, "GETQUOTAROOT INBOX")[1]; !strings.Contains(got, "STORAGE 0 100") {
+		t.Errorf("alice has %s", got)
 	}
 	if got := do(t, c, `GETACL Projects`)[0]; got != `* ACL "Projects" alice lrswipkxtenacd` {
 		t.Errorf("alice sees %s", got)
