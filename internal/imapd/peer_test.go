@@ -182,7 +182,7 @@ func (p *peer) answered(tag, outcome, s string) {
 	switch {
 	case outcome != "OK" && outcome != "NO" && outcome != "BAD":
 		p.fail("outcome %s", outcome)
-	case outcome == "OK" && (c.verb == "CLOSE" || c.verb == "UNSELECT"):
+	case outcome == "OK" && (c.verb == "CLOSE" || c.verb == "UNSELECT" || c.verb == "UNAUTHENTICATE"):
 		p.slots = nil
 	case strings.Contains(c.text, ".SILENT"):
 		for i := range p.slots {
