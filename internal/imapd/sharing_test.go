@@ -113,7 +113,7 @@ func TestListOpensSharersOnly(t *testing.T) {
 // Every command that names a mailbox, or works on the selected one, says which rights it needs, or is known to need none.
 func TestCommandsSayTheirRights(t *testing.T) {
 	none := " CAPABILITY NOOP LOGOUT ID STARTTLS AUTHENTICATE LOGIN COMPRESS UNAUTHENTICATE ENABLE NAMESPACE IDLE NOTIFY " +
-		"GETQUOTA SETQUOTA COMPARATOR CHECK CLOSE UNSELECT UIDBATCHES " +
+		"GETQUOTA SETQUOTA COMPARATOR CANCELUPDATE CHECK CLOSE UNSELECT UIDBATCHES " +
 		"CREATE SUBSCRIBE UNSUBSCRIBE LIST LSUB MYRIGHTS " // these look at rights themselves, or need none
 	for verb, c := range commands {
 		if c.named|c.selected == 0 && !strings.Contains(none, " "+verb+" ") {
