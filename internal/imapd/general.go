@@ -2,82 +2,16 @@ package imapd
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/mail"
 )
-
-// capabilities are what the session can do in its state: what the greeting and a login tell. RFC 9051 section 7.2.2.
-func (s *session) capabilities() []string {
-	if s.state == notAuthenticated {
-		return s.appendLogins(baseCapabilities())
-	}
-	return s.appendExtensions(baseCapabilities())
-}
-
-func baseCapabilities() []string {
-	return []string{"IMAP4rev2", "IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"}
-}
-
-// appendExtensions appends what the session can do after a login.
-func (s *session) appendExtensions(caps []string) []string {
-	caps = append(caps, "PREVIEW", "CATENATE", "REPLACE", "UTF8=ACCEPT", "UIDONLY", "UIDBATCHES")
-	if !s.conn.Compressed() {
-		caps = append(caps, "COMPRESS=DEFLATE")
-	}
-	if !s.srv.opts.NoUnauthenticate {
-		caps = append(caps, "UNAUTHENTICATE")
-	}
-	caps = append(caps, "ACL", "RIGHTS=kxten", "LIST-MYRIGHTS")
-	caps = append(caps, "SORT", "SORT=DISPLAY", "ESORT", "THREAD=REFERENCES", "THREAD=REFS", "THREAD=ORDEREDSUBJECT",
-		"PARTIAL", "I18NLEVEL=2", "CONTEXT=SEARCH", "CONTEXT=SORT")
-	return append(caps, "IDLE", "INPROGRESS", "NAMESPACE", "UIDPLUS", "UNSELECT", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
-		"SPECIAL-USE", "CREATE-SPECIAL-USE", "ESEARCH", "SEARCHRES", "STATUS=SIZE", "CONDSTORE", "QRESYNC", "BINARY",
-		"MULTIAPPEND", "APPENDLIMIT="+strconv.FormatInt(s.srv.opts.AppendLimit, 10), "OBJECTID", "SAVEDATE", "WITHIN",
-		"QUOTA", "QUOTASET", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE", "QUOTA=RES-MAILBOX",
-		"METADATA", "LIST-METADATA", "NOTIFY", "FILTERS",
-		"MULTISEARCH")
-}
-
-// appendLogins appends the ways to log in.
-func (s *session) appendLogins(caps []string) []string {
-	if s.canUpgrade() {
-		caps = append(caps, "STARTTLS")
-	}
-	if s.mayLogin() {
-		return append(caps, "AUTH=PLAIN", "AUTH=LOGIN")
-	}
-	return append(caps, "LOGINDISABLED") // RFC 9051 section 6.2.3
-}
-
-// canUpgrade tells whether STARTTLS is offered.
-func (s *session) canUpgrade() bool {
-	return s.srv.opts.TLS != nil && !s.conn.Secure() && s.state == notAuthenticated
-}
-
-// mayLogin tells whether passwords may be sent: over TLS, or from this host, where nobody listens between.
-// RFC 9051 section 11.
-func (s *session) mayLogin() bool {
-	return s.conn.Secure() || !s.remote.IsValid() || s.remote.IsLoopback() || s.srv.opts.AllowPlain
-}
 
 func (s *Server) greeting() string {
 	if s.opts.Hostname == "" {
 		return "Constance ready"
 	}
 	return s.opts.Hostname + " Constance ready"
-}
-
-// capability is CAPABILITY. Before the login it lists what will be there after it too: cyradm and Python's imaplib ask
-// once, when they connect. RFC 9051 section 6.1.1.
-func (s *session) capability(context.Context, *imap.Capability) error {
-	caps := s.capabilities()
-	if s.state == notAuthenticated {
-		caps = s.appendExtensions(caps)
-	}
-	s.out.buf = imap.AppendCapability(s.out.buf, caps)
-	return nil
 }
 
 // noop is NOOP: what changed is told after every command. RFC 9051 section 6.1.2.

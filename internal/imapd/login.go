@@ -113,7 +113,7 @@ func (s *session) enterAs(ctx context.Context, login, password string) error {
 	s.mu.Unlock()
 	s.stranger.Store(0)
 	s.dec.SetLimits(s.srv.opts.Limits)
-	s.okCode(imap.AppendCapabilityCode(nil, s.capabilities()))
+	s.okCode(imap.AppendCapabilityCode(nil, s.capabilities(s.state)))
 	return nil
 }
 

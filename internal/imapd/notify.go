@@ -26,7 +26,7 @@ const supportedEvents = imap.EventMessageNew | imap.EventMessageExpunge | imap.E
 // maxNotified is how many mailboxes an account may have for its changes to be told. RFC 5465 section 5.8.
 const maxNotified = 5000
 
-// setNotify is NOTIFY. What has changed so far in the selected mailbox is told first. RFC 5465 section 3.1.
+// setNotify is NOTIFY. What has changed so far is told first, as it was asked for till now. RFC 5465 section 3.1.
 func (s *session) setNotify(ctx context.Context, c *imap.Notify) error {
 	n := &notify{}
 	for _, g := range c.Groups {
@@ -40,13 +40,13 @@ func (s *session) setNotify(ctx context.Context, c *imap.Notify) error {
 			n.delayed = g.Mailboxes.Kind == imap.FilterSelectedDelayed
 		}
 	}
+	if err := s.tell(ctx, true); err != nil {
+		return err
+	}
 	if len(n.groups) > 0 {
 		if err := s.beginNotify(ctx, n, c.Status); err != nil {
 			return err
 		}
-	}
-	if err := s.sync(ctx, true); err != nil {
-		return err
 	}
 	s.notify = n
 	s.watchNotify()
@@ -69,7 +69,7 @@ func (s *session) beginNotify(ctx context.Context, n *notify, status bool) error
 		return refuse(imap.CodeNotificationOverflow, "too many mailboxes")
 	}
 	n.told = notifiedOf(now, boxes)
-	if s.metadata.upTo == 0 {
+	if s.features&featMetadata == 0 { // those of before were not asked for
 		s.metadata.upTo = now
 	}
 	for i := range boxes {

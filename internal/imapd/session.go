@@ -172,7 +172,7 @@ func (s *session) open(ctx context.Context, tls bool) {
 		return
 	}
 	b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
-	b = imap.AppendCapabilityCode(b, s.capabilities())
+	b = imap.AppendCapabilityCode(b, s.capabilities(s.state))
 	s.out.buf = imap.AppendText(b, s.srv.greeting())
 	if tls && s.conn.Ready() { // a command came with the end of the handshake: nothing may arrive behind it
 		s.commands(ctx)
