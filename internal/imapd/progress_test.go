@@ -33,8 +33,7 @@ func TestProgressOfSearch(t *testing.T) {
 func TestProgressOfAChange(t *testing.T) {
 	srv := startServer(t, func(o *Options) { o.Progress = time.Millisecond })
 	k := srv.login("ann")
-	k.do("NOOP")
-	s := srv.only(t)
+	s := srv.atRest(t)
 	done := make(chan struct{})
 	failed := errors.New("failed")
 	go func() { // the session is idle: the test has its place
