@@ -46,6 +46,9 @@ func (s *session) pushMetadata(ctx context.Context) error {
 		return err
 	}
 	p.upTo = now
+	for i := range changed { // what came between the two looks is told already
+		p.upTo = max(p.upTo, changed[i].ModSeq)
+	}
 	return nil
 }
 
