@@ -116,7 +116,8 @@ func (a *appender) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.msgs = append(a.msgs, mail.NewMessage{Upload: up, Flags: m.Flags, Internal: m.Date})
+	flags := permitted(m.Flags, a.target.may)
+	a.msgs = append(a.msgs, mail.NewMessage{Upload: up, Flags: flags, Internal: m.Date})
 	return nil
 }
 
@@ -242,9 +243,6 @@ func receive(up mail.Upload, r io.Reader, binary bool) error {
 
 // appendAll puts the messages into the mailbox. RFC 4315 section 3.
 func (s *session) appendAll(ctx context.Context, target found, msgs []mail.NewMessage) error {
-	for i := range msgs {
-		msgs[i].Flags = permitted(msgs[i].Flags, target.may)
-	}
 	var done mail.Appended
 	err := s.during(func() (err error) {
 		done, err = target.acct.Append(ctx, target.box.ID, msgs)

@@ -93,6 +93,12 @@ func (s *session) mailboxOf(ctx context.Context, u *imap.URL) (mail.Account, mai
 	if s.sel == nil {
 		return nil, 0, &mail.Error{Op: "catenate", Kind: mail.NotFound}
 	}
+	if err := s.recheck(ctx); err != nil {
+		return nil, 0, err
+	}
+	if s.sel.may&mail.RightRead == 0 {
+		return nil, 0, errNoRight
+	}
 	return s.sel.acct, s.sel.id, nil
 }
 

@@ -84,13 +84,13 @@ func commandTable() map[string]command {
 		"THREAD":       {run: on((*session).thread), in: inSelected, selected: mail.RightRead, noExpunge: true},
 		"FETCH":        {run: on((*session).fetch), in: inSelected, selected: mail.RightRead, noExpunge: true},
 		"STORE":        {run: on((*session).store), in: inSelected, selected: mail.RightRead, noExpunge: true, changes: true},
-		"COPY":         {run: on((*session).copy), in: inSelected, named: mail.RightInsert},
+		"COPY":         {run: on((*session).copy), in: inSelected, named: mail.RightInsert, selected: mail.RightRead},
 		"MOVE": {run: on((*session).move), in: inSelected, changes: true, named: mail.RightInsert,
-			selected: mail.RightDeleteMessages | mail.RightExpunge},
+			selected: mail.RightRead | mail.RightDeleteMessages | mail.RightExpunge},
 		"REPLACE": {run: on((*session).replace), in: inSelected, changes: true, named: mail.RightInsert,
 			selected: mail.RightDeleteMessages | mail.RightExpunge},
 
-		"UIDBATCHES": {run: on((*session).uidBatches), in: inSelected},
+		"UIDBATCHES": {run: on((*session).uidBatches), in: inSelected, selected: mail.RightRead},
 	}
 }
 

@@ -129,7 +129,7 @@ func (s *session) sourceMailboxes(ctx context.Context, f *imap.MailboxFilter) ([
 	}
 	for i := range boxes {
 		if m := &boxes[i]; m.ID != 0 && filterMatches(f, m.Name, m.Subscribed) {
-			at := found{place: place{acct: s.acct, name: m.Name, owner: s.user}, box: *m}
+			at := found{place: s.ownPlace(m.Name), box: *m}
 			at.may = at.rights(m)
 			out = append(out, at)
 		}

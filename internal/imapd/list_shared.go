@@ -139,9 +139,7 @@ func (l *lister) administered(ctx context.Context) error {
 			return nil
 		}
 		p := l.s.placeOf(u, sp)
-		if u.Account != l.s.user.Account {
-			p.who = who
-		}
+		p.who = who
 		boxes := l.s.visible(ctx, &p)
 		slices.SortFunc(boxes, func(a, b mail.Mailbox) int { return mail.CompareNames(a.Name, b.Name) })
 		return l.run(ctx, tree(boxes, slices.Repeat([]*place{&p}, len(boxes))))
@@ -175,11 +173,10 @@ func notFoundIsNil(err error) error {
 
 // found is the mailbox of an entry.
 func (l *lister) found(e *listEntry) found {
-	at := e.at
-	if at == nil {
-		at = &place{acct: l.s.acct, owner: l.s.user}
+	m := found{place: l.s.ownPlace(e.name), box: *e.box}
+	if e.at != nil {
+		m.place = *e.at
 	}
-	m := found{place: *at, box: *e.box}
 	m.may = m.rights(e.box)
 	return m
 }
@@ -196,7 +193,7 @@ func (l *lister) more(ctx context.Context, e *listEntry) error {
 	if l.c.Status&imap.StatusHighestModSeq != 0 {
 		l.s.enable(featCondStore)
 	}
-	if !m.own() { // counters are the user's own
+	if !m.mine { // counters are the user's own
 		snap, err := m.acct.Snapshot(ctx, m.box.ID)
 		if err != nil {
 			return notFoundIsNil(err)

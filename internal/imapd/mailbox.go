@@ -75,7 +75,7 @@ func (s *session) rename(ctx context.Context, c *imap.Rename) error {
 	if from.acct.ID() != to.acct.ID() {
 		return refuse(imap.CodeCannot, "a mailbox stays in its account")
 	}
-	if !from.own() && from.box.Name == mail.Inbox { // its messages would move, not it
+	if !from.mine && from.box.Name == mail.Inbox { // its messages would move, not it
 		return errNoRight
 	}
 	if err := to.mayCreate(ctx); err != nil {

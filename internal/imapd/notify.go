@@ -105,7 +105,7 @@ func (s *session) isSelected(id mail.MailboxID) bool {
 }
 
 func (s *session) notifyStatus(ctx context.Context, m *mail.Mailbox, items imap.StatusItems) error {
-	at := found{place: place{acct: s.acct, name: m.Name, owner: s.user}, box: *m}
+	at := found{place: s.ownPlace(m.Name), box: *m}
 	if err := s.appendStatus(ctx, &at, m.Name, items); err != nil {
 		return err
 	}

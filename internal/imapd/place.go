@@ -15,7 +15,8 @@ type place struct {
 	name   string
 	prefix string    // of the client's names for what is in the account, without a separator; "" for the user's own
 	owner  auth.User // whose account it is
-	who    []string  // the identifiers of ACLs that the session's user goes by; nil in the own account
+	mine   bool      // the session's user's own: no ACL but the owner's entry counts
+	who    []string  // the identifiers of ACLs that the session's user goes by, in accounts of others
 	admin  bool      // the user administers other accounts than the own
 }
 
@@ -77,7 +78,7 @@ func (s *session) inSpace(name string) (*space, string) {
 func (s *session) place(ctx context.Context, name string) (place, error) {
 	sp, rest := s.inSpace(name)
 	if sp == nil {
-		return place{acct: s.acct, name: name, owner: s.user}, nil
+		return s.ownPlace(name), nil
 	}
 	login, local, below := strings.Cut(rest, string(mail.Separator))
 	if !below {
@@ -97,16 +98,22 @@ func (s *session) place(ctx context.Context, name string) (place, error) {
 	}
 	p := s.placeOf(u, sp)
 	p.name = local
-	if p.prefix != "" && u.Account != s.user.Account {
+	if !p.mine {
 		p.who, err = s.identifiers(ctx)
 	}
 	return p, err
 }
 
+// ownPlace is a name in the user's own account.
+func (s *session) ownPlace(name string) place {
+	return place{acct: s.acct, name: name, owner: s.user, mine: true}
+}
+
 // placeOf is the account of a user, without a name in it and without identifiers.
 func (s *session) placeOf(u auth.User, sp *space) place {
-	p := place{acct: s.acct, prefix: sp.prefix + string(mail.Separator) + u.Login, owner: u}
-	if u.Account != s.user.Account {
+	p := place{acct: s.acct, prefix: sp.prefix + string(mail.Separator) + u.Login, owner: u,
+		mine: u.Account == s.user.Account}
+	if !p.mine {
 		p.acct, p.admin = s.srv.opts.Store.Account(u.Account).As(s.user.Account), s.admin
 	}
 	return p
@@ -147,9 +154,6 @@ func (s *session) canonical(name string) string {
 	return name
 }
 
-// own tells whether the account is the session's user's.
-func (p *place) own() bool { return p.who == nil }
-
 // full is how the client names a mailbox of the account.
 func (p *place) full(name string) string {
 	switch {
@@ -163,7 +167,7 @@ func (p *place) full(name string) string {
 
 // rights are those of the session's user on a mailbox of the account. RFC 4314 section 2.
 func (p *place) rights(m *mail.Mailbox) mail.Rights {
-	if p.own() {
+	if p.mine {
 		return m.ACL.OfOwner()
 	}
 	r := m.ACL.Of(p.who)
@@ -227,7 +231,7 @@ var errNoRight = refuse(imap.CodeNoPerm, "no right to do that")
 // mayCreate refuses a place where the user may not create a mailbox: the right is needed on the nearest mailbox above,
 // and those of the first level of others are below INBOX. RFC 4314 section 4.
 func (p place) mayCreate(ctx context.Context) error {
-	if p.own() {
+	if p.mine {
 		return nil
 	}
 	for {

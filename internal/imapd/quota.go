@@ -76,7 +76,7 @@ func (s *session) getQuotaRoot(ctx context.Context, c *imap.GetQuotaRoot) error 
 		return err
 	}
 	root := ownQuotaRoot
-	if !at.own() {
+	if !at.mine {
 		root = quotaRootPrefix + at.owner.Login
 		if _, err := at.find(ctx, s.needs); err != nil && !at.admin {
 			return err

@@ -60,11 +60,5 @@ func (s *session) put(ctx context.Context, old mail.UID, a *appender) (mail.Appe
 	if err != nil {
 		return done, err
 	}
-	gone := mail.SetOf(old)
-	mark := mail.FlagChange{UIDs: gone, Op: mail.AddFlags, Flags: []mail.Flag{mail.Deleted}}
-	_, err = from.acct.SetFlags(ctx, from.id, mark)
-	if err == nil {
-		_, _, err = from.acct.Expunge(ctx, from.id, gone)
-	}
-	return done, err
+	return done, expungeUIDs(ctx, from.acct, from.id, mail.SetOf(old))
 }

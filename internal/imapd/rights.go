@@ -62,7 +62,7 @@ func changing(p mail.Personal) mail.Rights {
 // what was taken away is gone at the next command. RFC 4314 section 5.1.1.
 func (s *session) recheck(ctx context.Context) error {
 	m := s.sel
-	if m == nil || m.own() {
+	if m == nil || m.mine {
 		return nil
 	}
 	now, err := m.acct.ModSeq(ctx)

@@ -41,19 +41,8 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 		}
 		return s.out.flushLarge()
 	}
-	was := s.slot.Enter(wait.StoreRead)
-	snap, err := m.acct.Snapshot(ctx, m.id)
-	s.slot.Enter(was)
-	switch {
-	case err == nil && !m.own():
-		m.checked = now
-		if s.permit(&snap.Mailbox); m.may&mail.RightRead == 0 { // as if it were gone: RFC 4314 section 5.1.1
-			snap = mail.NewSnapshot(mail.Mailbox{ID: m.id, Keywords: m.keywords}, nil)
-		}
-	case err == nil:
-	case mail.KindOf(err) == mail.NotFound:
-		snap = mail.NewSnapshot(mail.Mailbox{ID: m.id, Keywords: m.keywords}, nil)
-	default:
+	snap, err := s.lookAtSelected(ctx, now)
+	if err != nil {
 		return err
 	}
 	s.tellKeywords(snap.Mailbox.Keywords)
@@ -85,6 +74,24 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 		s.tellHighest()
 	}
 	return nil
+}
+
+// lookAtSelected is the selected mailbox as of now or later: an empty one if it was deleted, or may be read no more.
+// RFC 4314 section 5.1.1.
+func (s *session) lookAtSelected(ctx context.Context, now mail.ModSeq) (*mail.Snapshot, error) {
+	defer s.slot.Enter(s.slot.Enter(wait.StoreRead))
+	m := s.sel
+	snap, err := m.acct.Snapshot(ctx, m.id)
+	gone := err != nil && mail.KindOf(err) == mail.NotFound
+	if err == nil && !m.mine {
+		m.checked = now
+		s.permit(&snap.Mailbox)
+		gone = m.may&mail.RightRead == 0
+	}
+	if gone {
+		return mail.NewSnapshot(mail.Mailbox{ID: m.id, Keywords: m.keywords}, nil), nil
+	}
+	return snap, err
 }
 
 // tellHighest tells from where the client can resynchronize, while expunges are held back and once they were told: it
