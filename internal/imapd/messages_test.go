@@ -79,7 +79,7 @@ func (m *messagesTest) open() {
 	m.check(err)
 	snap, err := m.acct.Snapshot(context.Background(), box.ID)
 	m.check(err)
-	m.s.sel = &selected{place: place{acct: m.acct}, may: mail.AllRights, id: box.ID, view: newView(snap.UIDSet()), told: snap.Mailbox.HighestMod,
+	m.s.sel = &selected{place: place{acct: m.acct, mine: true}, may: mail.AllRights, id: box.ID, view: newView(snap.UIDSet()), told: snap.Mailbox.HighestMod,
 		keywords: snap.Mailbox.Keywords}
 }
 
