@@ -166,6 +166,7 @@ func launchBy(t *testing.T, cmd *exec.Cmd, dir string, services ...Service) *pro
 		}
 	})
 	p.eventually("it answers", func() bool { _, err := p.ask("status"); return err == nil })
+	p.eventually("it has started", func() bool { return strings.Contains(p.log.String(), "ready for work") })
 	return p
 }
 
