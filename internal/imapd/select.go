@@ -28,10 +28,7 @@ func (s *session) selectMailbox(ctx context.Context, c *imap.Select) error {
 	}
 	uids := snap.UIDSet()
 	m.readOnly, s.sel = c.Examine, m
-	if err := s.claimRecent(ctx, uids); err != nil {
-		s.sel = nil
-		return err
-	}
+	s.claimRecent(ctx, uids)
 	s.sel.view = newView(uids)
 	s.state = inSelected
 	s.tellSelected(snap)

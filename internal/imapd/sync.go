@@ -160,9 +160,7 @@ func (s *session) tellArrived(ctx context.Context, snap *mail.Snapshot) error {
 	if len(arrived) == 0 {
 		return nil
 	}
-	if err := s.claimRecent(ctx, arrived); err != nil {
-		return err
-	}
+	s.claimRecent(ctx, arrived)
 	m.view.add(arrived)
 	s.out.buf = imap.AppendExists(s.out.buf, m.view.len())
 	s.tellRecent()
@@ -170,20 +168,20 @@ func (s *session) tellArrived(ctx context.Context, snap *mail.Snapshot) error {
 }
 
 // claimRecent makes those of uids \Recent here that are so nowhere else. IMAP4rev2 has no \Recent, and EXAMINE takes
-// none. RFC 3501 section 2.3.2.
-func (s *session) claimRecent(ctx context.Context, uids mail.UIDSet) error {
+// none. Where it cannot be noted, as on a full disk, nothing is \Recent: that keeps nobody from mail. RFC 3501 section
+// 2.3.2.
+func (s *session) claimRecent(ctx context.Context, uids mail.UIDSet) {
 	m := s.sel
 	if m.readOnly || s.features&featRev2 != 0 || len(uids) == 0 {
-		return nil
+		return
 	}
 	first, err := m.acct.ClaimRecent(ctx, m.id)
-	if last := uids[len(uids)-1].Stop; err == nil && first != 0 && first <= last {
+	switch last := uids[len(uids)-1].Stop; {
+	case err == nil && first != 0 && first <= last:
 		m.recent.AddRange(first, last)
+	case err != nil && mail.KindOf(err) != mail.NotFound: // a mailbox that goes is told at the next sync
+		s.srv.opts.Log.Warn("nothing is recent", "session", s.id, "user", s.user.Login, "error", err)
 	}
-	if mail.KindOf(err) == mail.NotFound { // the mailbox goes: told at the next sync
-		return nil
-	}
-	return err
 }
 
 func (s *session) tellRecent() {
