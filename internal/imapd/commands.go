@@ -187,10 +187,10 @@ func (s *session) command(ctx context.Context) {
 	}
 }
 
-// ownFault is err unless it is an answer that the client was meant to get.
+// ownFault is err unless it is an answer that the client was meant to get, or the connection's end, of which the session's
+// end tells.
 func ownFault(err error) error {
-	var r *refusal
-	if errors.As(err, &r) {
+	if errors.As(err, new(*refusal)) || errors.As(err, new(*brokenError)) {
 		return nil
 	}
 	return err
