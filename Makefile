@@ -1,6 +1,7 @@
 # make run     build, create ./data with a certificate and two demo accounts, start the server, say what to try
 # make test    everything: vet, staticcheck, all tests with real clients and servers (installed by apt-get), race tests
 # make check   the fast part, for before a commit
+# make fuzz    every fuzz target for a minute (FUZZTIME=60s), two at a time
 # make bench   our own benchmarks, with allocations
 # make docs    what is generated: man pages, the table of RFCs in the README
 
@@ -21,7 +22,7 @@ SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # Packages with goroutines that share something, for the race detector (which needs cgo and a C compiler).
 RACE    := $(addprefix ./internal/,admin auth cert conn deliver imapd limit lmtpd master/... notify service store/... wait)
 
-.PHONY: all build run test check bench docs vet fmt staticcheck peers race clean
+.PHONY: all build run test check fuzz bench docs vet fmt staticcheck peers race clean
 
 all: build
 
@@ -63,6 +64,9 @@ peers:
 	  dir=$$(mktemp -d) && (cd $$dir && apt-get download -qq $$p >/dev/null) && mkdir -p bin/peers && \
 	  dpkg-deb -x $$dir/*.deb bin/peers && rm -rf $$dir || exit 1; \
 	done
+
+fuzz:
+	.ci/fuzz
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
