@@ -11,7 +11,7 @@ STATIC  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 export CGO_ENABLED := 0
 
 # Debian packages that the tests with real clients need.
-PEERS   := isync curl neomutt fetchmail swaks postfix python3 openssl \
+PEERS   := isync curl mutt neomutt fetchmail swaks postfix python3 openssl \
            offlineimap3 libmail-imapclient-perl cyrus-admin libsasl2-modules \
            snmpd snmp snmptrapd smitools spin \
            cyrus-common sasl2-bin gcc libc6-dev

@@ -49,6 +49,9 @@ SyncState *
 
 	sync()
 	compare(t, "after the first run", far(t, s), near(t, home))
+	if !compressed(t, s) {
+		t.Error("mbsync did not compress")
+	}
 
 	// changes on both sides: flags, new messages, deleted messages
 	c := login(t, s, "alice", "wonderland")
