@@ -282,8 +282,12 @@ func (f *files) remember(t *tx) {
 // box is the mailbox of that id. Kind NotFound.
 func (t *tx) box(id mail.MailboxID) (box, error) {
 	for i := len(t.boxes) - 1; i >= 0; i-- {
-		if t.boxes[i].ID == id && t.boxes[i].gone == 0 {
-			return t.boxes[i], nil
+		switch b := &t.boxes[i]; {
+		case b.ID != id:
+		case b.gone != 0: // by a change of this transaction: what was before it counts no more
+			return box{}, refuse("look at mailbox", mail.NotFound, "")
+		default:
+			return *b, nil
 		}
 	}
 	if t.base != nil {
