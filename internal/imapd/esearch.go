@@ -49,6 +49,9 @@ func (s *session) eSearch(ctx context.Context, c *imap.ESearch) error {
 // eSearchSelected searches the selected mailbox, if the user has still the right to. Its name is looked up:
 // it may have been renamed since it was selected.
 func (s *session) eSearchSelected(ctx context.Context, c *imap.Search) (*results, error) {
+	if err := s.recheck(ctx); err != nil {
+		return nil, err
+	}
 	if s.sel.may&mail.RightRead == 0 {
 		return &results{}, nil
 	}
@@ -130,8 +133,9 @@ func (s *session) sourceMailboxes(ctx context.Context, f *imap.MailboxFilter) ([
 	for i := range boxes {
 		if m := &boxes[i]; m.ID != 0 && filterMatches(f, m.Name, m.Subscribed) {
 			at := found{place: s.ownPlace(m.Name), box: *m}
-			at.may = at.rights(m)
-			out = append(out, at)
+			if at.may = at.rights(m); at.may&mail.RightRead != 0 {
+				out = append(out, at)
+			}
 		}
 	}
 	return out, nil

@@ -228,8 +228,8 @@ func (m *found) allow(need mail.Rights) error {
 
 var errNoRight = refuse(imap.CodeNoPerm, "no right to do that")
 
-// mayCreate refuses a place where the user may not create a mailbox: the right is needed on the nearest mailbox above,
-// and those of the first level of others are below INBOX. RFC 4314 section 4.
+// mayCreate refuses a place where the user may not create a mailbox: the right is needed on the nearest mailbox above, also
+// one that is not visible, and those of the first level of others are below INBOX. RFC 4314 section 4.
 func (p place) mayCreate(ctx context.Context) error {
 	if p.mine {
 		return nil
@@ -241,8 +241,11 @@ func (p place) mayCreate(ctx context.Context) error {
 		} else {
 			p.name = p.name[:i]
 		}
-		_, err := p.find(ctx, mail.RightCreate)
-		if i < 0 || err == nil || mail.KindOf(err) != mail.NotFound {
+		m, err := p.look(ctx)
+		if err == nil {
+			return m.allow(mail.RightCreate)
+		}
+		if i < 0 || mail.KindOf(err) != mail.NotFound {
 			return err
 		}
 	}
