@@ -49,6 +49,7 @@ func (p *program) imapd(ctx context.Context, implicit bool) error {
 		Store: w.store, Auth: w.authenticator(), Sharing: w.sharing(), TLS: conf, Log: w.log, Hostname: hostname(w.conf), Version: version(),
 		Admin: w.conf.IMAP.Admin, Comment: w.conf.IMAP.Comment,
 		AppendLimit: w.conf.IMAP.AppendLimit, Limits: limits, Idle: w.conf.IMAP.IdleTime, Login: w.conf.IMAP.LoginTime,
+		MessageLimit: w.conf.IMAP.MessageLimit, LimitSaving: w.conf.IMAP.MessageLimitFor == "saving",
 		NoUnauthenticate: !w.conf.IMAP.Unauthenticate,
 		Events:           imapd.Events{End: w.imapSession, Command: w.imapCommand},
 	})

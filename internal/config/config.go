@@ -53,6 +53,9 @@ type IMAP struct {
 	Admin       string        // URI of the administrator. RFC 5464 section 6.2.2
 	Comment     string        // about the server. RFC 5464 section 6.2.1
 
+	MessageLimit    int    // messages of one command; 0: any number. RFC 9738
+	MessageLimitFor string // which commands: all or saving
+
 	Unauthenticate bool // the command UNAUTHENTICATE. RFC 8437
 }
 

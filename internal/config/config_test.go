@@ -76,6 +76,8 @@ func TestParse(t *testing.T) {
 [imap]
 workers = 5
 append_limit = "2 GiB"
+message_limit = 1000
+message_limit_for = "saving"
 "login_time" = '90s'
 unauthenticate = false
 [store]
@@ -97,6 +99,7 @@ format = "json"
 	}
 	want := Default()
 	want.IMAP.Workers, want.IMAP.AppendLimit, want.IMAP.LoginTime = 5, 2<<30, 90*time.Second
+	want.IMAP.MessageLimit, want.IMAP.MessageLimitFor = 1000, "saving"
 	want.Store.Mailboxes, want.Store.PurgeAfter = []Mailbox{{"Sent", "sent"}, {"Lists/go", ""}}, 48*time.Hour
 	want.Store.Index = "all"
 	want.Sharing = Sharing{Others: "Users", Admins: []string{"cyrus", "root@x"}}
@@ -104,7 +107,8 @@ format = "json"
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v\nwant %+v", c, want)
 	}
-	changed := "[imap]\nworkers = 5\nlogin_time = \"1m30s\"\nappend_limit = \"2 GiB\"\nunauthenticate = false\n" +
+	changed := "[imap]\nworkers = 5\nlogin_time = \"1m30s\"\nappend_limit = \"2 GiB\"\nmessage_limit = 1000\nmessage_limit_for = \"saving\"\n" +
+		"unauthenticate = false\n" +
 		"[store]\nmailboxes = [\"Sent:sent\", \"Lists/go\"]\npurge_after = \"2d\"\nindex = \"all\"\n" +
 		"[sharing]\nothers = \"Users\"\nshared = \"\"\nadmins = [\"cyrus\", \"root@x\"]\n[log]\nformat = \"json\"\n"
 	if got := string(c.AppendChanged(nil)); got != changed {

@@ -28,6 +28,7 @@ const (
 	CodeInUse                RespCode = "INUSE"
 	CodeLimit                RespCode = "LIMIT"
 	CodeMailboxID            RespCode = "MAILBOXID"        // RFC 8474 section 4
+	CodeMessageLimit         RespCode = "MESSAGELIMIT"     // see MessageLimitCode
 	CodeMetadataTooMany      RespCode = "METADATA TOOMANY" // RFC 5464 section 4.3
 	CodeModified             RespCode = "MODIFIED"         // RFC 7162 section 3.1.3
 	CodeNoModSeq             RespCode = "NOMODSEQ"         // RFC 7162 section 3.1.2.2

@@ -52,6 +52,16 @@ func AppendNumberCode(b []byte, code RespCode, n uint64) []byte {
 	return append(strconv.AppendUint(b, n, 10), ']')
 }
 
+// MessageLimitCode is MESSAGELIMIT with the limit, in messages, and the lowest UID that a command worked on, unless it is 0.
+// RFC 9738 section 3.1.
+func MessageLimitCode(limit int, lowest mail.UID) RespCode {
+	b := strconv.AppendInt(append([]byte(CodeMessageLimit), ' '), int64(limit), 10)
+	if lowest != 0 {
+		b = strconv.AppendUint(append(b, ' '), uint64(lowest), 10)
+	}
+	return RespCode(b)
+}
+
 // AppendInProgressCode appends INPROGRESS with the tag of a command, unless it has a "]", with which some clients would
 // end the code, and how much of it is done; a total of 0 is not known. RFC 9585.
 func AppendInProgressCode(b []byte, tag string, done, total int) []byte {

@@ -33,6 +33,8 @@ func TestStatusResponses(t *testing.T) {
 		{s(AppendInProgressCode(nil, "a1", 454, 1000)), `[INPROGRESS ("a1" 454 1000)]`},
 		{s(AppendInProgressCode(nil, "a1", 0, 0)), `[INPROGRESS ("a1" NIL NIL)]`},
 		{s(AppendInProgressCode(nil, "a]", 0, 7)), `[INPROGRESS (NIL 0 7)]`},
+		{string(MessageLimitCode(1000, 23007)), "MESSAGELIMIT 1000 23007"},
+		{string(MessageLimitCode(1000, 0)), "MESSAGELIMIT 1000"},
 		{s(AppendMailboxIDCode(nil, "F1-2")), "[MAILBOXID (F1-2)]"},
 		{s(AppendBadCharsetCode(nil, "US-ASCII", "UTF-8")), "[BADCHARSET (US-ASCII UTF-8)]"},
 		{s(AppendAppendUIDCode(nil, 7, set)), "[APPENDUID 7 3:5,9]"},

@@ -55,6 +55,9 @@ func (w Window) Append(b []byte) []byte {
 	return strconv.AppendUint(b, uint64(w.Last), 10)
 }
 
+// Len is how many places the window has; 1 for the zero Window.
+func (w Window) Len() int { return int(max(w.First, w.Last)-min(w.First, w.Last)) + 1 }
+
 // Of is the window's run in n results, in their order from the first one: from (counted from 0) up to but without to.
 func (w Window) Of(n int) (from, to int) {
 	low, high := int(min(w.First, w.Last)), int(max(w.First, w.Last))
@@ -73,7 +76,7 @@ type SearchKey struct {
 	Text  string      // the text to look for, EmailID's and ThreadID's identifier, SearchKeyword's flag
 	Field string      // SearchHeader: the field's name; SearchModSeq: the entry name, "" if not given
 	Day   time.Time   // SearchBefore ... SearchSavedSince: midnight UTC of that calendar day
-	N     int64       // SearchLarger, SearchSmaller: octets; SearchOlder, SearchYounger: seconds; SearchModSeq
+	N     int64       // SearchLarger, SearchSmaller: octets; SearchOlder, SearchYounger: seconds; ModSeq's and UIDs'
 }
 
 // SearchOp is what a SearchKey looks at.
@@ -82,14 +85,16 @@ type SearchOp uint8
 // The criteria. Others of the grammar are made from these: UNSEEN is SearchNot of SearchKeyword `\Seen`, NEW is
 // SearchAnd of SearchRecent and UNSEEN, OLD SearchNot of SearchRecent. RFC 9051 section 6.4.4.
 const (
-	SearchAll     SearchOp = iota
-	SearchAnd              // every one of Keys
-	SearchOr               // one of Keys
-	SearchNot              // not Keys[0]
-	SearchSeq              // message numbers, or the saved result
-	SearchUID              // UIDs
-	SearchKeyword          // has flag Text: a system flag or a keyword
-	SearchRecent           // RFC 3501 section 6.4.4
+	SearchAll       SearchOp = iota
+	SearchAnd                // every one of Keys
+	SearchOr                 // one of Keys
+	SearchNot                // not Keys[0]
+	SearchSeq                // message numbers, or the saved result
+	SearchUID                // UIDs
+	SearchUIDAfter           // UIDs above N. RFC 9738 section 3.2
+	SearchUIDBefore          // UIDs below N. RFC 9738 section 3.2
+	SearchKeyword            // has flag Text: a system flag or a keyword
+	SearchRecent             // RFC 3501 section 6.4.4
 	SearchBcc
 	SearchCc
 	SearchFrom
@@ -123,6 +128,7 @@ func (*Search) Verb() string { return "SEARCH" }
 
 // searchOpWords are the words with which a key is written, in the order of SearchOp; "" is written otherwise.
 var searchOpWords = [...]string{SearchAll: "ALL", SearchOr: "OR", SearchNot: "NOT", SearchUID: "UID",
+	SearchUIDAfter: "UIDAFTER", SearchUIDBefore: "UIDBEFORE",
 	SearchRecent: "RECENT",
 	SearchBcc:    "BCC", SearchCc: "CC", SearchFrom: "FROM", SearchSubject: "SUBJECT", SearchTo: "TO",
 	SearchBody: "BODY",
@@ -203,7 +209,7 @@ func (k *SearchKey) append(b []byte, utf8 bool) []byte {
 			b = append(append(append(wire.AppendClientString(b, k.Field, utf8), ' '), k.Text...), ' ')
 		}
 		b = strconv.AppendInt(b, k.N, 10)
-	case SearchLarger, SearchSmaller, SearchOlder, SearchYounger:
+	case SearchLarger, SearchSmaller, SearchOlder, SearchYounger, SearchUIDAfter, SearchUIDBefore:
 		b = strconv.AppendInt(b, k.N, 10)
 	default:
 		if searchWords[searchOpWords[k.Op]].arg == argDate {

@@ -26,6 +26,7 @@ const (
 	argSeconds
 	argDate
 	argSet
+	argUID
 	argModSeq
 	argID
 	argFilter
@@ -43,7 +44,7 @@ type searchWord struct {
 }
 
 // searchWords is search-key by its words. RFC 9051 section 9, RFC 3501 section 9, RFC 5032, RFC 7162, RFC 8474, RFC
-// 8514.
+// 8514, RFC 9738.
 var searchWords = map[string]searchWord{
 	"ALL":      {op: SearchAll},
 	"ANSWERED": {SearchKeyword, argSystemFlag, false, mail.Answered}, "UNANSWERED": {SearchKeyword, argSystemFlag,
@@ -71,7 +72,9 @@ var searchWords = map[string]searchWord{
 	"SAVEDBEFORE": {op: SearchSavedBefore, arg: argDate}, "SAVEDON": {op: SearchSavedOn, arg: argDate},
 	"SAVEDSINCE": {op: SearchSavedSince, arg: argDate}, "SAVEDATESUPPORTED": {op: SearchSaveDateSupported},
 	"OLDER": {op: SearchOlder, arg: argSeconds}, "YOUNGER": {op: SearchYounger, arg: argSeconds},
-	"UID": {op: SearchUID, arg: argSet}, "MODSEQ": {op: SearchModSeq, arg: argModSeq},
+	"UID": {op: SearchUID, arg: argSet}, "UIDAFTER": {op: SearchUIDAfter, arg: argUID}, "UIDBEFORE": {op: SearchUIDBefore,
+		arg: argUID},
+	"MODSEQ":  {op: SearchModSeq, arg: argModSeq},
 	"EMAILID": {op: SearchEmailID, arg: argID}, "THREADID": {op: SearchThreadID, arg: argID},
 	"FILTER": {op: SearchFilter, arg: argFilter},
 	"NOT":    {op: SearchNot, arg: argNot}, "OR": {op: SearchOr, arg: argOr},
@@ -247,6 +250,8 @@ func (p *searchParser) argument(k *SearchKey, arg searchArg) bool {
 		return d.MustDate(&k.Day)
 	case argSet:
 		return mustNumSet(d, &k.Set)
+	case argUID:
+		return uidKey(d, k)
 	case argModSeq:
 		return modSeqKey(d, k)
 	case argID:
@@ -262,6 +267,14 @@ func (p *searchParser) argument(k *SearchKey, arg searchArg) bool {
 	case argNone, argSystemFlag:
 	}
 	return true
+}
+
+// uniqueid = nz-number; RFC 9738 section 3.2, RFC 9051 section 9.
+func uidKey(d *wire.Decoder, k *SearchKey) bool {
+	var uid uint32
+	ok := d.MustNZNumber(&uid)
+	k.N = int64(uid)
+	return ok
 }
 
 // search-modsequence = "MODSEQ" [search-modseq-ext] SP mod-sequence-valzer; search-modseq-ext = SP entry-name SP

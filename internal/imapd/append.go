@@ -16,7 +16,7 @@ import (
 // The bounds of an APPEND: how many messages, how many parts of each, octets of all in multiples of
 // AppendLimit. RFC 3502, RFC 4469.
 const (
-	maxAppend      = 500
+	maxAppend      = 1000
 	maxParts       = 500
 	maxAppendTotal = 4
 )
@@ -135,6 +135,9 @@ func (a *appender) digest() (err error) {
 func (a *appender) allowed(next imap.AppendNext) error {
 	if next == imap.AppendMoreMessage {
 		a.size, a.parts = 0, 0
+		if err := a.s.appendable(len(a.msgs) + 1); err != nil {
+			return err
+		}
 	}
 	a.parts++
 	m := &a.c.Message

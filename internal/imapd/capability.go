@@ -29,6 +29,8 @@ var offers = []offer{
 	{name: "COMPRESS=DEFLATE", in: loggedIn, when: func(s *session) bool { return !s.conn.Compressed() }},
 	{name: "UNAUTHENTICATE", in: loggedIn, when: func(s *session) bool { return !s.srv.opts.NoUnauthenticate }},
 	{name: "APPENDLIMIT=", in: loggedIn, then: (*session).appendLimit},
+	{name: "MESSAGELIMIT=", in: loggedIn, when: (*session).limitsAll, then: (*session).messageLimit},
+	{name: "SAVELIMIT=", in: loggedIn, when: (*session).limitsSaving, then: (*session).messageLimit},
 }
 
 // extensions are offered after every login.

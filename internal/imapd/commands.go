@@ -163,7 +163,7 @@ func (s *session) command(ctx context.Context) {
 		s.unreadable(tag, err)
 		return
 	}
-	s.tag, s.code = tag, s.code[:0]
+	s.tag, s.code, s.bound = tag, s.code[:0], bounded{}
 	s.count.Add(1)
 	s.mu.Lock()
 	start := time.Now()
@@ -172,6 +172,7 @@ func (s *session) command(ctx context.Context) {
 	s.slot.Reset()
 	s.beginProgress(start)
 	err = s.run(ctx, c)
+	s.tellLimit(err)
 	outcome := s.answer(err)
 	if s.then != nil {
 		s.afterAnswer()

@@ -43,7 +43,7 @@ func (s *session) keepUpdated(c *imap.Search, criteria []imap.SortCriterion, r *
 	if c.Return&imap.ReturnUpdate == 0 {
 		return
 	}
-	if len(s.sel.contexts) == maxContexts || len(r.order) > maxSorted {
+	if len(s.sel.contexts) == maxContexts || len(r.order) > maxSorted || s.bound.lowest != 0 {
 		b := append(append(s.out.buf, `* NO [NOUPDATE "`...), s.tag...)
 		s.out.buf = append(b, "\"] too many updated searches, or too large\r\n"...)
 		return

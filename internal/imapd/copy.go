@@ -13,6 +13,9 @@ func (s *session) copy(ctx context.Context, c *imap.Copy) error {
 	if err != nil {
 		return err
 	}
+	if err := s.copyable(uids); err != nil {
+		return err
+	}
 	done := mail.Copied{}
 	err = s.during(func() (err error) {
 		done, err = s.copyTo(ctx, uids, target)
@@ -33,6 +36,7 @@ func (s *session) move(ctx context.Context, c *imap.Move) error {
 	if err != nil {
 		return err
 	}
+	uids = s.limited(uids)
 	done := mail.Copied{}
 	err = s.during(func() (err error) {
 		done, err = s.moveTo(ctx, uids, target)

@@ -66,6 +66,9 @@ func (s *session) eSearchSelected(ctx context.Context, c *imap.Search) (*results
 
 // eSearchOne searches a mailbox and answers, if anything was found. RFC 7377 section 2.1.
 func (s *session) eSearchOne(ctx context.Context, c *imap.Search, q *searcher, name string) (*results, error) {
+	if err := s.wholeSearch(q, &c.Key); err != nil {
+		return nil, err
+	}
 	q.key = q.compile(&c.Key)
 	if err := q.run(ctx); err != nil {
 		return nil, err

@@ -12,7 +12,10 @@ func (s *session) expunge(ctx context.Context, c *imap.Expunge) error {
 	var uids mail.UIDSet // nil: all
 	if c.UID {
 		var err error
-		if uids, err = s.sel.messages(c.Set, true); err != nil || len(uids) == 0 {
+		if uids, err = s.sel.messages(c.Set, true); err != nil {
+			return err
+		}
+		if uids, err = s.limitExpunge(ctx, uids); err != nil || len(uids) == 0 {
 			return err
 		}
 	} else if uids = s.sel.view.uids(); len(uids) == 0 {

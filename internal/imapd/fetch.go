@@ -33,6 +33,7 @@ type fetcher struct {
 	text []byte           // what the holes need of the digests: Digest.Parts
 	hole []fetchHole
 	name []byte // scratch
+	down bool   // from the highest UID down
 
 	unknownEncoding bool // a BINARY item asked for what cannot be decoded. RFC 3516 section 4.3
 }
@@ -127,6 +128,9 @@ func (s *session) fetch(ctx context.Context, c *imap.Fetch) error {
 	if err != nil {
 		return err
 	}
+	if s.tooMany(c.Partial.Len()) {
+		return s.overLimit(0) // RFC 9738 section 3.1
+	}
 	if c.Partial.First != 0 { // before CHANGEDSINCE: RFC 9394 section 3.4
 		from, to := c.Partial.Of(uids.Len())
 		uids = slice(uids, from, to)
@@ -146,7 +150,7 @@ func (s *session) fetch(ctx context.Context, c *imap.Fetch) error {
 			return err
 		}
 	}
-	found, err := f.run(ctx, uids)
+	found, uids, err := f.bounded(ctx, uids)
 	switch {
 	case err != nil:
 		return err
@@ -218,6 +222,9 @@ func (f *fetcher) flush(ctx context.Context) error {
 		if err := f.setSeen(ctx); err != nil {
 			return err
 		}
+	}
+	if f.down {
+		slices.Reverse(f.rows)
 	}
 	for first := 0; first < len(f.rows); {
 		f.buf, f.text, f.hole = f.buf[:0], f.text[:0], f.hole[:0]

@@ -239,8 +239,9 @@ func (s *session) prepare(ctx context.Context, c *imap.Search) error {
 	return nil
 }
 
-// searched carries out the search of a SEARCH, SORT or THREAD in the selected mailbox. RFC 9051 section 6.4.4.
-func (s *session) searched(ctx context.Context, c *imap.Search) (*searcher, error) {
+// searched carries out the search of a SEARCH, SORT or THREAD in the selected mailbox; whole: of all messages or none,
+// where there are too many. RFC 9051 section 6.4.4.
+func (s *session) searched(ctx context.Context, c *imap.Search, whole bool) (*searcher, error) {
 	if err := s.prepare(ctx, c); err != nil {
 		return nil, err
 	}
@@ -253,7 +254,16 @@ func (s *session) searched(ctx context.Context, c *imap.Search) (*searcher, erro
 	if c.Return&imap.ReturnUpdate != 0 {
 		q.again = s.sel.frozen(&c.Key)
 	}
-	q.key = q.compile(&c.Key)
+	key := c.Key
+	if whole {
+		err = s.wholeSearch(q, &key)
+	} else {
+		key = s.limitSearch(q, key)
+	}
+	if err != nil {
+		return nil, err
+	}
+	q.key = q.compile(&key)
 	return q, q.run(ctx)
 }
 
@@ -263,7 +273,7 @@ func (s *session) search(ctx context.Context, c *imap.Search) error {
 		return bad("no CHARSET after ENABLE UTF8=ACCEPT") // RFC 6855 section 3
 	}
 	return s.saving(c, func() (*results, error) {
-		q, err := s.searched(ctx, c)
+		q, err := s.searched(ctx, c, false)
 		if err != nil {
 			return nil, err
 		}

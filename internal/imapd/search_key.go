@@ -66,6 +66,8 @@ var numberOf = map[imap.SearchOp]func(p *mail.Page, row int) int64{
 	imap.SearchSavedSince:  func(p *mail.Page, row int) int64 { return p.Saved[row] },
 	imap.SearchModSeq:      func(p *mail.Page, row int) int64 { return int64(p.ModSeqs[row]) },
 	imap.SearchEmailID:     func(p *mail.Page, row int) int64 { return int64(p.Contents[row]) },
+	imap.SearchUIDAfter:    func(p *mail.Page, row int) int64 { return int64(p.UIDs[row]) },
+	imap.SearchUIDBefore:   func(p *mail.Page, row int) int64 { return int64(p.UIDs[row]) },
 }
 
 // textOf are the decoded fields that are kept with the digest.
@@ -143,14 +145,16 @@ func (q *searcher) compileHeader(c *criterion, k *imap.SearchKey) {
 	q.want |= mail.ColParts
 }
 
-// interval is which numbers a key lets through: octets, seconds since 1970, a ModSeq.
+// interval is which numbers a key lets through: octets, seconds since 1970, ModSeqs, UIDs.
 func interval(k *imap.SearchKey, now time.Time) (from, to int64) {
 	from, to = math.MinInt64, math.MaxInt64
 	midnight := k.Day.Unix()
 	switch k.Op {
+	case imap.SearchUIDAfter:
+		from = k.N + 1
 	case imap.SearchLarger:
 		from = min(k.N, math.MaxInt64-1) + 1
-	case imap.SearchSmaller:
+	case imap.SearchSmaller, imap.SearchUIDBefore:
 		to = k.N
 	case imap.SearchBefore, imap.SearchSentBefore, imap.SearchSavedBefore:
 		to = midnight

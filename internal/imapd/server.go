@@ -51,6 +51,9 @@ type Options struct {
 	MaxBad      int           // BAD answers in a row that end a session; default 25
 	AllowPlain  bool          // passwords without TLS from other hosts
 
+	MessageLimit int  // messages that one command works on; 0: any number. RFC 9738
+	LimitSaving  bool // MessageLimit is for commands that save messages all or none: COPY and APPEND
+
 	NoUnauthenticate bool // UNAUTHENTICATE is no command. RFC 8437 section 8
 }
 

@@ -42,7 +42,8 @@ type session struct {
 	needs  mail.Rights // the rights that it needs on the mailbox that it names
 	tellAt time.Time   // when its progress is told; zero: never
 	code   []byte      // the code of its tagged OK, in brackets
-	bads   int         // BAD answers in a row
+	bound  bounded
+	bads   int // BAD answers in a row
 
 	logins int          // that failed
 	then   func() error // follows the answer: what lies below the commands changes

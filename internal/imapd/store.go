@@ -17,7 +17,7 @@ func (s *session) store(ctx context.Context, c *imap.Store) error {
 	if err != nil {
 		return err
 	}
-	if len(uids) == 0 {
+	if uids = s.limited(uids); len(uids) == 0 {
 		return nil
 	}
 	m, change := s.sel, mail.FlagChange{UIDs: uids, Op: c.Op, Flags: c.Flags, Conditional: c.Conditional,
