@@ -43,7 +43,6 @@ func TestLimitedFetchFromAbove(t *testing.T) {
 		if next != all-limit || m.s.bound.lowest != all-limit+1 {
 			t.Errorf("%s: %d is not told, lowest %d", items, next, m.s.bound.lowest)
 		}
-		m.s.bound = bounded{}
 	}
 }
 

@@ -126,7 +126,7 @@ func (m *messagesTest) do(line string) (got string, err error) {
 	m.check(err)
 	m.out.Reset()
 	m.s.out.begin()
-	m.s.code = nil
+	m.s.code, m.s.bound = nil, bounded{}
 	ctx := context.Background()
 	switch c := c.(type) {
 	case *imap.Fetch:
