@@ -50,8 +50,12 @@ func (p *peer) fail(format string, args ...any) {
 	}
 }
 
-// say sends commands together and reads until all are answered, or the connection ends.
+// say sends commands together and reads until all are answered, or the connection ends. No commands are nothing: a pipe
+// would have the session read no octets, which a network does not do, and which it takes for a broken one in the end.
 func (p *peer) say(commands ...string) {
+	if len(commands) == 0 {
+		return
+	}
 	var all strings.Builder
 	for _, c := range commands {
 		p.n++

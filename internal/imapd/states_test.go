@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"bytes"
 	"context"
 	"math/rand/v2"
 	"net"
@@ -76,6 +77,7 @@ func wander(t testing.TB, in []byte) {
 // FuzzStates is wander on any octets.
 func FuzzStates(f *testing.F) {
 	f.Add([]byte{0, 1, 0, 0, 0, 4, 1, 9, 200, 40, 41, 42, 34, 92, 1, 0, 10})
+	f.Add(append(bytes.Repeat([]byte{0, 13, 0, 2}, 200), 0, 9, 0, 3)) // nothing is said, often
 	f.Add([]byte("\x02\x00\x00\x00\x01\x05hello\x00\xff(((\"\\ "))
 	f.Fuzz(func(t *testing.T, in []byte) { wander(t, in[:min(len(in), 4000)]) })
 }
