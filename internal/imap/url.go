@@ -34,7 +34,7 @@ func ParseURL(s string) (URL, bool) {
 	if len(s) > maxURL || strings.HasPrefix(s, "//") {
 		return u, false
 	}
-	at := strings.Index(strings.ToUpper(s), ";UID=") // some write no slash before it
+	at := indexUID(s)
 	if at < 0 || !u.mailbox(strings.TrimSuffix(s[:at], "/")) {
 		return u, false
 	}
@@ -44,6 +44,19 @@ func ParseURL(s string) (URL, bool) {
 		}
 	}
 	return u, u.UID > 0
+}
+
+// indexUID is where the parameter UID begins, in any case, or -1: some write no slash before it. (In upper case, a text
+// that is not UTF-8 has another length.)
+func indexUID(s string) int {
+	for at := range len(s) {
+		if s[at] == ';' {
+			if _, ok := cutParam(s[at+1:], "UID"); ok {
+				return at
+			}
+		}
+	}
+	return -1
 }
 
 // mailbox reads imailbox-ref = enc-mailbox [";UIDVALIDITY=" nz-number], or nothing.

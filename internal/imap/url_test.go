@@ -44,7 +44,7 @@ func TestParseURLBad(t *testing.T) {
 		"/;UID=1/;SECTION=", "/;UID=1/;SECTION=FOO", "/;UID=1/;SECTION=1%0D", "/;UID=1/;SECTION=HEADER.FIELDS%20(%7B1%7D)",
 		"/;UID=1/;SECTION=1/;SECTION=2", "/;SECTION=1/;UID=1", "/;UID=1/;PARTIAL=1/;SECTION=1", "/;UID=1/;PARTIAL=",
 		"/;UID=1/;PARTIAL=1.0", "/;UID=1/;PARTIAL=x", "/;UID=1/;PARTIAL=-1", "/;UID=1/;PARTIAL=1/;PARTIAL=1", "/;UID=1/", "/a%/;UID=1", "/a%4/;UID=1", "/a%zz/;UID=1",
-		"/a%ff/;UID=1", "imap://server/a/;UID=1", "imap:a/;UID=1", "//server/a/;UID=1", "http://x/;UID=1",
+		"/a%ff/;UID=1", "/\xa4\xa4\xa4\xa4/;UID=1", "imap://server/a/;UID=1", "imap:a/;UID=1", "//server/a/;UID=1", "http://x/;UID=1",
 		"/a/;UID=1;URLAUTH=anonymous", "/a?TEXT", "/" + strings.Repeat("a", maxURL) + "/;UID=1"} {
 		if u, ok := ParseURL(in); ok {
 			t.Errorf("%s: taken as %+v", in, u)
@@ -59,7 +59,8 @@ func TestBadURLCode(t *testing.T) {
 }
 
 func FuzzURL(f *testing.F) {
-	for _, s := range []string{"/a;UIDVALIDITY=1/;UID=2/;SECTION=1.HEADER.FIELDS%20(A)/;PARTIAL=1.2", ";UID=1", "/%41/;uid=1"} {
+	for _, s := range []string{"/a;UIDVALIDITY=1/;UID=2/;SECTION=1.HEADER.FIELDS%20(A)/;PARTIAL=1.2", ";UID=1", "/%41/;uid=1",
+		"/\xa4\xa4\xa4\xa4/;UID=1"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

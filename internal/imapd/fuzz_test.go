@@ -24,6 +24,7 @@ func FuzzSession(f *testing.F) {
 		"a LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (% *) RETURN (CHILDREN STATUS (MESSAGES))\r\nb LSUB \"\" %\r\n",
 		"a CREATE x/y/\r\nb RENAME x z\r\nc SUBSCRIBE q/r\r\nd DELETE z\r\ne LIST \"\" *\r\nf STATUS INBOX (SIZE)\r\n",
 		"a APPEND nowhere {9999999999}\r\nb APPEND INBOX {5}\r\nabc", "a IDLE\r\nnonsense\r\n", "\r\n\r\n\x00\xff {4+}\r\n",
+		"a SELECT INBOX\r\nb APPEND INBOX CATENATE (URL \"/INBOX/;UID=1/;SECTION=TEXT\" TEXT {3+}\r\nabc URL {13+}\r\n/\xa4\xa4\xa4\xa4/;UID=1)\r\n",
 		"a SELECT INBOX\r\nb MOVE 1 other\r\nc COPY * INBOX\r\nd UID SEARCH RETURN (SAVE) ALL\r\ne FETCH $ UID\r\n",
 	} {
 		f.Add([]byte(s))
