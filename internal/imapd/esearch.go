@@ -34,14 +34,17 @@ func (s *session) eSearch(ctx context.Context, c *imap.ESearch) error {
 		b := append(append(s.out.buf, `* NO [NOUPDATE "`...), s.tag...)
 		s.out.buf = append(b, "\"] not for ESEARCH\r\n"...)
 	}
-	if err := s.prepare(ctx, &c.Search); err != nil {
-		if save {
-			s.sel.saved = nil
-		}
-		return err
-	}
-	if save {
-		return s.saving(&c.Search, func() (*results, error) { return s.eSearchSelected(ctx, &c.Search) })
+	prepared := s.prepare(ctx, &c.Search)
+	switch {
+	case save:
+		return s.saving(&c.Search, func() (*results, error) {
+			if prepared != nil {
+				return nil, prepared
+			}
+			return s.eSearchSelected(ctx, &c.Search)
+		})
+	case prepared != nil:
+		return prepared
 	}
 	return s.eSearchAll(ctx, c)
 }

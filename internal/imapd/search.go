@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -286,11 +287,12 @@ func (s *session) search(ctx context.Context, c *imap.Search) error {
 	})
 }
 
-// saving notes what a command found if it is to be saved: "$" is empty after a NO. RFC 5182 section 2.1.
+// saving notes what a command found if it is to be saved: "$" is empty after a NO, and what it was after a BAD. RFC 5182
+// section 2.1.
 func (s *session) saving(c *imap.Search, command func() (*results, error)) error {
 	r, err := command()
 	switch {
-	case c.Return&imap.ReturnSave == 0:
+	case c.Return&imap.ReturnSave == 0, errors.As(err, new(badError)):
 	case err != nil:
 		s.sel.saved = nil
 	default:
