@@ -58,7 +58,7 @@ func (m *selected) frozen(k *imap.SearchKey) imap.SearchKey {
 	out := *k
 	if k.Op == imap.SearchSeq || k.Set.Saved {
 		out.Op, out.Set = imap.SearchUID, imap.NumSet{}
-		for _, r := range m.resolve(k.Set, k.Op == imap.SearchUID) {
+		for _, r := range m.view.bounds(k.Set, k.Op == imap.SearchUID, m.saved) {
 			out.Set.Ranges = append(out.Set.Ranges, imap.NumRange{Start: uint32(r.Start), Stop: uint32(r.Stop)})
 		}
 	}

@@ -85,7 +85,7 @@ func (q *searcher) compile(k *imap.SearchKey) criterion {
 	case imap.SearchAnd, imap.SearchOr, imap.SearchNot:
 		q.compileLogic(&c, k)
 	case imap.SearchSeq, imap.SearchUID:
-		c.test, c.uids = (*criterion).inSet, q.view.resolve(k.Set, k.Op == imap.SearchUID, q.saved)
+		c.test, c.uids = (*criterion).inSet, q.view.bounds(k.Set, k.Op == imap.SearchUID, q.saved)
 	case imap.SearchRecent:
 		c.test, c.uids = (*criterion).inSet, q.recent
 	case imap.SearchKeyword:

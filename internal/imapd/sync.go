@@ -244,12 +244,7 @@ func (m *selected) messages(set imap.NumSet, uid bool) (mail.UIDSet, error) {
 	if !uid && !set.Saved && (set.Max() > n || n == 0) {
 		return nil, bad("there is no message with that number")
 	}
-	return m.resolve(set, uid), nil
-}
-
-// resolve is messages without a mistake: numbers that are not in use stand for nothing.
-func (m *selected) resolve(set imap.NumSet, uid bool) mail.UIDSet {
-	return m.view.resolve(set, uid, m.saved)
+	return m.view.resolve(set, uid, m.saved), nil
 }
 
 // firstUnseen is the number of the first message without \Seen, 0 if there is none. RFC 3501 section 7.1 (UNSEEN).

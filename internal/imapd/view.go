@@ -135,6 +135,24 @@ func (v *view) resolve(set imap.NumSet, uid bool, saved mail.UIDSet) mail.UIDSet
 	return out
 }
 
+// bounds are UIDs that hold, of the messages of the view, those that a set stands for, and perhaps others that are none of
+// its messages: as many ranges as the set was written with, however scattered the view is. saved as for resolve.
+func (v *view) bounds(set imap.NumSet, uid bool, saved mail.UIDSet) mail.UIDSet {
+	switch {
+	case set.Saved:
+		return saved
+	case uid:
+		return set.Resolve(uint32(v.max()))
+	}
+	var out mail.UIDSet
+	for _, r := range set.Resolve(v.len()) {
+		if first, last := uint32(r.Start), min(uint32(r.Stop), v.len()); first <= last {
+			out.AddRange(v.uid(first), v.uid(last))
+		}
+	}
+	return out
+}
+
 // add appends messages, all of them above max.
 func (v *view) add(uids mail.UIDSet) {
 	for _, r := range uids {

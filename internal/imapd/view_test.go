@@ -195,3 +195,28 @@ func BenchmarkViewSeq(b *testing.B) {
 		v.seq(u)
 	}
 }
+
+// A set in a search takes room for what the client wrote, and stands for the same messages as anywhere else.
+func TestBounds(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 267))
+	var v view
+	for u := mail.UID(2); u < 2000; u += mail.UID(2 + r.IntN(3)) { // no two are neighbours
+		v.add(mail.SetOf(u))
+	}
+	saved := v.uids()[3:9]
+	for range 2000 {
+		set := imap.NumSet{Saved: r.IntN(9) == 0}
+		for range r.IntN(5) {
+			set.Ranges = append(set.Ranges, imap.NumRange{Start: uint32(r.IntN(2500)), Stop: uint32(r.IntN(2500))})
+		}
+		for _, uid := range []bool{false, true} {
+			got := v.bounds(set, uid, saved)
+			if want := v.resolve(set, uid, saved); !slices.Equal(v.contained(got), v.contained(want)) {
+				t.Fatalf("%s, uid %v: got %v, want %v", set.Append(nil), uid, got, want)
+			}
+			if !set.Saved && len(got) > len(set.Ranges) {
+				t.Fatalf("%s, uid %v, takes %d ranges", set.Append(nil), uid, len(got))
+			}
+		}
+	}
+}
