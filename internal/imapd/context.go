@@ -28,6 +28,13 @@ type updating struct {
 	last     mail.UID    // and every message up to this one
 }
 
+// updateByUID has results told by UID that were asked for by number: there are no numbers any more. RFC 9586 section 3.
+func (m *selected) updateByUID() {
+	for _, u := range m.contexts {
+		u.uid = true
+	}
+}
+
 // mayUpdate refuses UPDATE with a tag in use. RFC 5267 section 4.3.
 func (s *session) mayUpdate(c *imap.Search) error {
 	if c.Return&imap.ReturnUpdate != 0 && slices.ContainsFunc(s.sel.contexts, hasTag(s.tag)) {
@@ -97,12 +104,12 @@ func (s *session) updateGone(gone mail.UIDSet) {
 // updateContexts tells what changed messages, and those that arrived, mean for the results. RFC 5267 section 4.3.
 func (s *session) updateContexts(ctx context.Context, snap *mail.Snapshot) error {
 	for _, u := range s.sel.contexts {
-		if u.told >= snap.Mailbox.HighestMod && u.last == s.sel.view.max() {
-			continue
+		if u.told < snap.Mailbox.HighestMod || u.last != s.sel.view.max() {
+			if err := s.updateContext(ctx, snap, u); err != nil {
+				return err
+			}
 		}
-		if err := s.updateContext(ctx, snap, u); err != nil {
-			return err
-		}
+		u.told, u.last = s.sel.told, s.sel.view.max() // the account's ModSeq: see behind
 	}
 	return nil
 }
@@ -126,7 +133,6 @@ func (s *session) updateContext(ctx context.Context, snap *mail.Snapshot, u *upd
 			return err
 		}
 	}
-	u.told, u.last = snap.Mailbox.HighestMod, s.sel.view.max()
 	return s.out.flushLarge()
 }
 

@@ -88,6 +88,35 @@ func TestContextFrozen(t *testing.T) {
 	}
 }
 
+// RFC 9586 section 3: numbers are told no more.
+func TestContextUIDOnly(t *testing.T) {
+	m := searchTest(t)
+	m.expect("SEARCH RETURN (UPDATE COUNT) FLAGGED", "* ESEARCH (TAG \"t\") COUNT 1\n")
+	m.s.enable(featUIDOnly)
+	m.elsewhere(mail.FlagChange{UIDs: mail.SetOf(3), Op: mail.AddFlags, Flags: []mail.Flag{mail.Flagged}})
+	if got, want := m.told(true), "* ESEARCH (TAG \"t\") UID ADDTO (0 3)\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// What happens in other mailboxes has the selected one read once, not at each command.
+func TestContextCostsNoRead(t *testing.T) {
+	count := &countingStore{}
+	s := startServer(t, func(o *Options) { count.Store = o.Store; o.Store = count })
+	s.deliver("alice", "INBOX")
+	k := s.login("alice")
+	k.do("SELECT INBOX")
+	k.do("SEARCH RETURN (UPDATE COUNT) ALL")
+	k.do("CREATE other")
+	before := count.snapshots.Load()
+	for range 3 {
+		k.do("NOOP")
+	}
+	if n := count.snapshots.Load() - before; n != 0 {
+		t.Errorf("the mailbox was read %d times", n)
+	}
+}
+
 // RFC 5267 section 4.3.1.
 func TestContextsAreBounded(t *testing.T) {
 	m := searchTest(t)

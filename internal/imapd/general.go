@@ -93,6 +93,8 @@ func (s *session) enable(f features) {
 	switch {
 	case f == featRev2 || f == featUTF8:
 		s.dec.SetUTF8(true)
+	case f == featUIDOnly && s.sel != nil:
+		s.sel.updateByUID()
 	case f == featCondStore && s.sel != nil:
 		b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
 		b = imap.AppendNumberCode(b, imap.CodeHighestModSeq, uint64(s.sel.highest()))
