@@ -20,7 +20,8 @@ func (p *program) purgeCmd() *cobra.Command {
 		Use:   "purge [USER]",
 		Short: "Give back the room of expunged messages",
 		Long: `Removes for good what was expunged longer ago than the time of store.purge_after
-in the configuration, for one user or all. The server does it once a day. An
+in the configuration, for one user or all, and the accounts of users that an administrator deleted by
+IMAP longer ago than that. The server does it once a day. An
 account that fails does not stop the others.`,
 		Example: "  constance purge\n  constance purge alice --after 0s    # at once",
 		Args:    args(0, 1),
@@ -42,7 +43,7 @@ account that fails does not stop the others.`,
 				}
 				sum, err := purge(c.Context(), b, users, time.Now().Add(-grace))
 				if log {
-					p.logger(b.conf).Info("purged", "accounts", sum.Accounts, "failed", sum.Failed, "messages", sum.Messages, "octets", sum.Octets)
+					p.logger(b.conf).Info("purged", "accounts", sum.Accounts, "failed", sum.Failed, "removed", sum.Removed, "messages", sum.Messages, "octets", sum.Octets)
 					return err
 				}
 				return errors.Join(err, p.printPurge(sum))
@@ -73,6 +74,7 @@ func purgeAfter(after, command string) (time.Duration, error) {
 type purgeSum struct {
 	Accounts int   `json:"accounts"`
 	Failed   int   `json:"failed"`
+	Removed  int   `json:"removed"` // accounts that were deleted
 	Messages int64 `json:"messages"`
 	Contents int64 `json:"contents"`
 	Octets   int64 `json:"octets"`
@@ -82,7 +84,15 @@ type purgeSum struct {
 func purge(ctx context.Context, b *backend, users []auth.User, before time.Time) (sum purgeSum, err error) {
 	var failures []error
 	for _, u := range users {
-		r, err := b.store.Account(u.Account).Purge(ctx, before)
+		gone, err := b.bury(ctx, u, before)
+		if gone {
+			sum.Removed++
+			continue
+		}
+		var r mail.PurgeResult
+		if err == nil {
+			r, err = b.store.Account(u.Account).Purge(ctx, before)
+		}
 		if err != nil {
 			failures = append(failures, fmt.Errorf("purge %s: %w", u.Login, err))
 			sum.Failed++
@@ -96,9 +106,26 @@ func purge(ctx context.Context, b *backend, users []auth.User, before time.Time)
 	return sum, errors.Join(failures...)
 }
 
+// bury removes the account of a user who was deleted before the given time, if no other login name has it.
+func (b *backend) bury(ctx context.Context, u auth.User, before time.Time) (gone bool, err error) {
+	_, at, deleted := auth.Deleted(u.Login)
+	if !deleted || !at.Before(before) {
+		return false, nil
+	}
+	others, err := b.others(ctx, u)
+	if err != nil || len(others) > 0 {
+		return false, err
+	}
+	if err := b.store.Remove(ctx, u.Account); err != nil { // before its name: what is left in between is done again
+		return false, err
+	}
+	return true, b.users.Remove(ctx, u.Login)
+}
+
 func (p *program) printPurge(sum purgeSum) error {
-	row := []string{strconv.Itoa(sum.Accounts), strconv.FormatInt(sum.Messages, 10), strconv.FormatInt(sum.Contents, 10), humanSize(sum.Octets)}
-	return p.table([]string{"ACCOUNTS", "MESSAGES", "CONTENTS", "ROOM"}, [][]string{row}, sum)
+	row := []string{strconv.Itoa(sum.Accounts), strconv.FormatInt(sum.Messages, 10), strconv.FormatInt(sum.Contents, 10),
+		humanSize(sum.Octets), strconv.Itoa(sum.Removed)}
+	return p.table([]string{"ACCOUNTS", "MESSAGES", "CONTENTS", "ROOM", "REMOVED"}, [][]string{row}, sum)
 }
 
 func add(s purgeSum, r mail.PurgeResult) purgeSum {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,7 @@ of the whole address. A running server sees every change at once.`
 
 func (p *program) userCmd() *cobra.Command {
 	return group("user", "Add, change, remove and list users", userLong,
-		p.userAddCmd(), p.userPasswdCmd(), p.userQuotaCmd(), p.userRemoveCmd(), p.userListCmd(), p.userImportCmd())
+		p.userAddCmd(), p.userPasswdCmd(), p.userQuotaCmd(), p.userRenameCmd(), p.userRemoveCmd(), p.userListCmd(), p.userImportCmd())
 }
 
 const passwordText = `
@@ -139,20 +140,60 @@ func (b *backend) removeUser(ctx context.Context, login string, withMail bool) e
 		return err
 	}
 	if withMail {
-		err := b.users.List(ctx, func(o auth.User) error {
-			if o.Account == u.Account && o.Login != u.Login {
-				return hinted(fmt.Errorf("%s has the same account as %s", o.Login, u.Login), "remove it first, or leave --mail out")
-			}
-			return nil
-		})
+		others, err := b.others(ctx, u)
 		if err != nil {
 			return err
+		}
+		if len(others) > 0 {
+			return hinted(fmt.Errorf("%s has the same account as %s", others[0], u.Login), "remove it first, or leave --mail out")
 		}
 	}
 	if err := b.users.Remove(ctx, u.Login); err != nil || !withMail {
 		return err
 	}
 	return b.store.Remove(ctx, u.Account)
+}
+
+// others are the other login names of a user's account.
+func (b *backend) others(ctx context.Context, u auth.User) ([]string, error) {
+	logins, err := b.users.Logins(ctx, u.Account)
+	return slices.DeleteFunc(logins, func(l string) bool { return l == u.Login }), err
+}
+
+const renameLong = `Gives a user another login name. The account with all its mail, the password
+and the groups go with it; what others have shared with the old name they have to share
+with the new one. Sessions that are logged in go on.
+
+The account of a user whom an administrator has deleted by IMAP (DELETE user/LOGIN, or cyradm's deletemailbox)
+is kept under a name that begins with DELETED/ for the time of store.purge_after:
+` + "`constance user list`" + ` shows it, and renaming it to a login name undoes the deletion.`
+
+func (p *program) userRenameCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rename LOGIN NEW",
+		Short: "Give a user another login name, or one that was deleted a name again",
+		Long:  renameLong,
+		Example: `  constance user rename carol carola
+  constance user rename DELETED/carol/20261125T220001.000000023 carol`,
+		Args: args(2, 2),
+		RunE: func(c *cobra.Command, a []string) error {
+			login, err := auth.CleanLogin(a[1])
+			if err != nil {
+				return err
+			}
+			return p.with(func(b *backend) error {
+				u, err := b.user(c.Context(), a[0])
+				if err != nil {
+					return err
+				}
+				err = b.users.Rename(c.Context(), u.Login, login)
+				if err != nil && mail.KindOf(err) == mail.Exists {
+					return fmt.Errorf("there is a user %s already", login)
+				}
+				return err
+			})
+		},
+	}
 }
 
 // userRow is a user in JSON.

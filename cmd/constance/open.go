@@ -96,11 +96,14 @@ func (p *program) with(f func(b *backend) error) error {
 // Close ends all use.
 func (b *backend) Close() error { return errors.Join(b.users.Close(), b.store.Close()) }
 
-// user is the user of a login name, with an error for people.
+// user is the user of a login name, or of one by auth.DeletedLogin, with an error for people.
 func (b *backend) user(ctx context.Context, login string) (auth.User, error) {
-	clean, err := auth.CleanLogin(login)
-	if err != nil {
-		return auth.User{}, err
+	clean := login
+	if _, _, deleted := auth.Deleted(login); !deleted {
+		var err error
+		if clean, err = auth.CleanLogin(login); err != nil {
+			return auth.User{}, err
+		}
 	}
 	u, err := b.users.Lookup(ctx, clean)
 	if mail.KindOf(err) == mail.NotFound && err != nil {

@@ -30,7 +30,13 @@ type Directory interface {
 	SetDisabled(ctx context.Context, login string, disabled bool) error
 	// Remove takes the login name away, not the mail of its account. Kind NotFound.
 	Remove(ctx context.Context, login string) error
-	// List yields all users in the order of their names; an error of yield ends it and is returned.
+	// Rename gives a user another login name, with the account, the password and the groups that go with it; what ACLs
+	// say of the old name they do not say of the new one. A name by DeletedLogin is allowed, too. Kinds NotFound, Exists,
+	// Invalid.
+	Rename(ctx context.Context, from, to string) error
+	// Logins are the login names of an account, in order, also by DeletedLogin.
+	Logins(ctx context.Context, account mail.AccountID) ([]string, error)
+	// List yields all users in the order of their names, also those by DeletedLogin; an error of yield ends it and is returned.
 	List(ctx context.Context, yield func(User) error) error
 	Sharing
 	Close() error
@@ -49,6 +55,6 @@ type Sharing interface {
 	// come between, so that who comes last tells the latest.
 	Share(ctx context.Context, account mail.AccountID, identifiers func() ([]string, error)) error
 	// Sharers are the users who share something with one of these identifiers, by login name. An account with several
-	// login names comes under the first of them. It takes time for each of those, not for each account that there is.
+	// login names comes under the first of them, one that was deleted not at all. It takes time for each of those, not for each account that there is.
 	Sharers(ctx context.Context, identifiers []string) ([]User, error)
 }

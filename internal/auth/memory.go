@@ -102,6 +102,46 @@ func (m *Memory) Remove(_ context.Context, login string) error {
 	return nil
 }
 
+// Rename implements Directory.
+func (m *Memory) Rename(_ context.Context, from, to string) error {
+	if err := CheckRenamed(to); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u, ok := m.users[from]
+	if !ok {
+		return noUser(from)
+	}
+	if _, there := m.users[to]; there {
+		return &mail.Error{Op: "rename", Kind: mail.Exists, Item: to}
+	}
+	u.Login = to
+	m.users[to] = u
+	delete(m.users, from)
+	for k := range m.members {
+		if k.login == from {
+			delete(m.members, k)
+			m.members[member{k.group, to}] = true
+		}
+	}
+	return nil
+}
+
+// Logins implements Directory.
+func (m *Memory) Logins(_ context.Context, account mail.AccountID) ([]string, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var out []string
+	for _, u := range m.users {
+		if u.Account == account {
+			out = append(out, u.Login)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
 // List implements Directory.
 func (m *Memory) List(ctx context.Context, yield func(User) error) error {
 	m.mu.RLock()

@@ -83,6 +83,9 @@ func (m *Memory) Sharers(_ context.Context, identifiers []string) ([]User, error
 	var out []User
 	for _, login := range slices.Sorted(maps.Keys(m.users)) {
 		u := m.users[login]
+		if _, _, deleted := Deleted(login); deleted {
+			continue
+		}
 		listed := slices.ContainsFunc(out, func(o User) bool { return o.Account == u.Account })
 		if !listed && slices.ContainsFunc(m.shares[u.Account], func(id string) bool { return slices.Contains(identifiers, id) }) {
 			out = append(out, u)

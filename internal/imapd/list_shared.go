@@ -135,7 +135,7 @@ func (l *lister) administered(ctx context.Context) error {
 		return err
 	}
 	list := func(u auth.User) error {
-		if u.Shared {
+		if _, _, deleted := auth.Deleted(u.Login); u.Shared || deleted {
 			return nil
 		}
 		p := l.s.placeOf(u, sp)

@@ -36,7 +36,11 @@ func (s *session) create(ctx context.Context, c *imap.Create) error {
 		}
 	}
 	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
-	at, err := s.place(ctx, trimmed(c.Mailbox))
+	name := trimmed(c.Mailbox)
+	if sp, login, ok := s.accountName(name); ok {
+		return s.createAccount(ctx, sp, login, uses)
+	}
+	at, err := s.place(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -61,6 +65,9 @@ func (s *session) deleteMailbox(ctx context.Context, c *imap.Delete) error {
 	if err != nil {
 		return err
 	}
+	if _, _, ok := s.accountName(c.Mailbox); ok {
+		return s.deleteAccount(ctx, &m.place)
+	}
 	return m.acct.DeleteMailbox(ctx, m.box.Name)
 }
 
@@ -71,12 +78,15 @@ func (s *session) rename(ctx context.Context, c *imap.Rename) error {
 	if err != nil {
 		return err
 	}
+	if s.renamesAccount(c) {
+		return s.renameAccount(ctx, &from.place, trimmed(c.To))
+	}
 	to, err := s.place(ctx, trimmed(c.To))
 	if err != nil {
 		return err
 	}
 	if from.acct.ID() != to.acct.ID() {
-		return refuse(imap.CodeCannot, "a mailbox stays in its account")
+		return refuse(imap.CodeCannot, "a mailbox stays in its account: CREATE one there, and MOVE or COPY the messages")
 	}
 	if !from.mine && from.box.Name == mail.Inbox { // its messages would move, not it
 		return errNoRight

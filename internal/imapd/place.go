@@ -41,6 +41,9 @@ type Sharing struct {
 type Directory interface {
 	Lookup(ctx context.Context, login string) (auth.User, error)
 	List(ctx context.Context, yield func(auth.User) error) error
+	Add(ctx context.Context, users []auth.User, replace bool) error
+	Rename(ctx context.Context, from, to string) error
+	Logins(ctx context.Context, account mail.AccountID) ([]string, error)
 	auth.Sharing
 }
 

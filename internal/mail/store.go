@@ -12,6 +12,8 @@ type Store interface {
 	// Account is a handle to an account, made without I/O. The account comes into being, with INBOX and the mailboxes
 	// of Options, at the first use of the handle. An invalid id fails then with kind NotFound.
 	Account(id AccountID) Account
+	// Create has an account come into being that is not there. Kinds Exists, NotFound (an invalid id).
+	Create(ctx context.Context, id AccountID) error
 	// Remove deletes an account with all its mail; a missing one is no error.
 	Remove(ctx context.Context, id AccountID) error
 	// Unindexed are the accounts of which a search wanted more to be in the index of text, since their last IndexText. A

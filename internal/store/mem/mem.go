@@ -42,6 +42,21 @@ type store struct {
 // Account implements mail.Store.
 func (s *store) Account(id mail.AccountID) mail.Account { return &handle{store: s, id: id} }
 
+// Create implements mail.Store.
+func (s *store) Create(ctx context.Context, id mail.AccountID) error {
+	if err := s.usable(ctx, "create account"); err != nil {
+		return err
+	}
+	s.disk.mu.Lock()
+	there := s.disk.accounts[id] != nil
+	s.disk.mu.Unlock()
+	if there {
+		return refuse("create account", mail.Exists, string(id))
+	}
+	_, err := s.disk.account(id)
+	return err
+}
+
 // Remove implements mail.Store.
 func (s *store) Remove(ctx context.Context, id mail.AccountID) error {
 	if err := s.usable(ctx, "remove account"); err != nil {

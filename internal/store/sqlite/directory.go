@@ -283,6 +283,52 @@ func (d *directory) Remove(ctx context.Context, login string) error {
 	return d.change(ctx, "remove user", login, "DELETE FROM user WHERE login = ?1", func(stmt) {})
 }
 
+// Rename implements auth.Directory.
+func (d *directory) Rename(ctx context.Context, from, to string) error {
+	if err := auth.CheckRenamed(to); err != nil {
+		return err
+	}
+	return d.write(ctx, "rename user", from, func(c *conn) error {
+		_, there, err := c.user(to)
+		if err == nil && there {
+			err = refuse("rename user", mail.Exists, to)
+		}
+		if err != nil {
+			return err
+		}
+		s, err := c.prep("UPDATE user SET login = ?2 WHERE login = ?1")
+		if err != nil {
+			return err
+		}
+		if err := s.text(1, from).text(2, to).run(); err != nil {
+			return err
+		}
+		if c.Changes() == 0 {
+			return refuse("rename user", mail.NotFound, from)
+		}
+		if s, err = c.prep("UPDATE OR REPLACE member SET login = ?2 WHERE login = ?1"); err != nil {
+			return err
+		}
+		return s.text(1, from).text(2, to).run()
+	})
+}
+
+// Logins implements auth.Directory.
+func (d *directory) Logins(ctx context.Context, account mail.AccountID) ([]string, error) {
+	var out []string
+	err := d.read(ctx, func(c *conn) error {
+		s, err := c.prep("SELECT login FROM user WHERE account = ? ORDER BY login")
+		if err != nil {
+			return err
+		}
+		return s.text(1, string(account)).each(func() error {
+			out = append(out, s.ColumnText(0))
+			return nil
+		})
+	})
+	return out, failDirectory("look up login names", string(account), err)
+}
+
 // listChunk is how many users List reads in one go: none of its yields runs in a transaction.
 const listChunk = 256
 

@@ -109,7 +109,7 @@ func (d *directory) Share(ctx context.Context, account mail.AccountID, identifie
 
 // sharersQuery takes a walk down the index of identifiers and one down that of users for each account found.
 const sharersQuery = `SELECT login, account, hash, disabled, shared FROM user WHERE login IN
-	(SELECT (SELECT min(login) FROM user WHERE user.account = share.account) FROM share WHERE identifier = ?)`
+	(SELECT (SELECT min(login) FROM user WHERE user.account = share.account AND login NOT GLOB 'DELETED/*') FROM share WHERE identifier = ?)`
 
 // Sharers implements auth.Sharing.
 func (d *directory) Sharers(ctx context.Context, identifiers []string) ([]auth.User, error) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/constance-mail/constance/internal/auth"
 	"github.com/constance-mail/constance/internal/mail"
@@ -89,6 +90,73 @@ func TestSharing(t *testing.T) {
 	sharing(t, m, m)
 }
 
+// renaming checks the contract of Rename and Logins.
+func renaming(t *testing.T, d, other auth.Directory) {
+	ctx := context.Background()
+	kept := auth.DeletedLogin("bob", time.Unix(1700000000, 5))
+	err := errors.Join(
+		d.Add(ctx, []auth.User{{Login: "alice", Account: "a", Hash: "h"}, {Login: "bob", Account: "b", Shared: true}}, false),
+		d.SetMember(ctx, "staff", "bob", true), d.SetMember(ctx, "all", "bob", true), d.SetMember(ctx, "all", "carol", true),
+		d.Share(ctx, "b", func() ([]string, error) { return []string{"alice"}, nil }),
+		d.Rename(ctx, "bob", "carol"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		from, to string
+		want     mail.Kind
+	}{
+		{"bob", "dave", mail.NotFound}, {"carol", "alice", mail.Exists}, {"carol", "carol", mail.Exists},
+		{"carol", "Dave", mail.Invalid}, {"carol", "a/b", mail.Invalid}, {"carol", "", mail.Invalid},
+		{"carol", "DELETED/bob", mail.Invalid},
+	} {
+		if err := d.Rename(ctx, c.from, c.to); err == nil || mail.KindOf(err) != c.want {
+			t.Errorf("%s to %s: %v", c.from, c.to, err)
+		}
+	}
+	look := func(login, groups, sharers, logins string) {
+		t.Helper()
+		u, err := other.Lookup(ctx, login)
+		g, err2 := other.Groups(ctx, login)
+		s, err3 := other.Sharers(ctx, []string{"alice"})
+		l, err4 := other.Logins(ctx, "b")
+		if err := errors.Join(err, err2, err3, err4); err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, u := range s {
+			names = append(names, u.Login)
+		}
+		got := [...]string{strings.Join(g, " "), strings.Join(names, " "), strings.Join(l, " ")}
+		if u.Account != "b" || !u.Shared || u.Login != login || got != [...]string{groups, sharers, logins} {
+			t.Errorf("%+v %q", u, got)
+		}
+	}
+	look("carol", "all staff", "carol", "carol")
+	if err := d.Rename(ctx, "carol", kept); err != nil { // nothing of a deleted account is offered
+		t.Fatal(err)
+	}
+	look(kept, "all staff", "", kept)
+	if err := d.Add(ctx, []auth.User{{Login: "zoe", Account: "b", Shared: true}}, false); err != nil {
+		t.Fatal(err)
+	}
+	look("zoe", "", "zoe", kept+" zoe")
+	if err := d.Rename(ctx, kept, "carol"); err != nil {
+		t.Fatal(err)
+	}
+	look("carol", "all staff", "carol", "carol zoe")
+	if l, err := d.Logins(ctx, "nobody's"); err != nil || len(l) != 0 {
+		t.Error(l, err)
+	}
+}
+
+func TestRenaming(t *testing.T) {
+	dir := t.TempDir()
+	renaming(t, openTestDirectory(t, dir), openTestDirectory(t, dir))
+	m := auth.NewMemory()
+	renaming(t, m, m)
+}
+
 // A directory of the first version gets what it lacks, and keeps its users.
 func TestDirectoryMigration(t *testing.T) {
 	dir := t.TempDir()
@@ -119,6 +187,7 @@ func TestDirectoryMigration(t *testing.T) {
 func TestSharersPlan(t *testing.T) {
 	d := openTestDirectory(t, t.TempDir()).(*directory)
 	for _, q := range []string{sharersQuery, "SELECT grp FROM member WHERE login = ? ORDER BY grp",
+		"SELECT login FROM user WHERE account = ? ORDER BY login",
 		"DELETE FROM share WHERE account = ?"} {
 		err := d.read(t.Context(), func(c *conn) error {
 			s, err := c.prep("EXPLAIN QUERY PLAN " + q)

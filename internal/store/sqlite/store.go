@@ -100,6 +100,23 @@ func (s *store) forgetLocked() {
 	}
 }
 
+// Create implements mail.Store.
+func (s *store) Create(ctx context.Context, id mail.AccountID) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if id.Valid() && !s.closed.Load() {
+		if _, err := os.Stat(s.changedPath(string(id))); err == nil {
+			return refuse("create account", mail.Exists, string(id))
+		}
+	}
+	f, err := s.Account(id).(*account).acquire()
+	if err == nil {
+		f.release()
+	}
+	return err
+}
+
 // Remove implements mail.Store. The account's directory leaves its place at once, its files are deleted then.
 func (s *store) Remove(ctx context.Context, id mail.AccountID) error {
 	if !id.Valid() {

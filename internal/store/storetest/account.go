@@ -68,6 +68,26 @@ var storeCases = []testCase{
 			e.Errorf("ModSeq %d", n)
 		}
 	}},
+	{"Create makes an account that is not there, with the mailboxes of a new one", func(e *env) {
+		e.ok(e.store.Create(e.ctx, "bob"))
+		e.kind(e.store.Create(e.ctx, "bob"), mail.Exists)
+		boxes, err := e.store.Account("bob").Mailboxes(e.ctx)
+		e.ok(err)
+		if len(boxes) != 6 {
+			e.Errorf("%d mailboxes", len(boxes))
+		}
+		_, err = e.store.Account("carol").Usage(e.ctx) // used is made
+		e.ok(err)
+		e.kind(e.store.Create(e.ctx, "carol"), mail.Exists)
+		e.ok(e.store.Remove(e.ctx, "bob"))
+		e.ok(e.store.Create(e.ctx, "bob"))
+		e.kind(e.store.Create(e.ctx, "../x"), mail.NotFound)
+		ctx, cancel := context.WithCancel(e.ctx)
+		cancel()
+		if err := e.store.Create(ctx, "dave"); !errors.Is(err, context.Canceled) {
+			e.Errorf("got %v", err)
+		}
+	}},
 	{"Remove deletes an account with all its mail and a missing one is no error", func(e *env) {
 		e.add(e.create("x").ID, 3)
 		e.ok(e.store.Remove(e.ctx, "alice"))
