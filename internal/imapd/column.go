@@ -1,10 +1,7 @@
 package imapd
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/binary"
 	"math/bits"
 	"slices"
 
@@ -119,7 +116,12 @@ func (q *searcher) buildColumn(ctx context.Context, k imap.SortKey, old *column,
 	if old != nil {
 		b.start(old)
 	}
-	err := q.digests(ctx, b.src.want, scan{uids: uids, after: b.last()}, b.add)
+	var err error
+	if uids == nil {
+		err = q.fillColumn(ctx, &b)
+	} else {
+		err = q.digests(ctx, b.src.want, scan{uids: uids}, b.add)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -165,36 +167,14 @@ func (b *columnBuilder) add(p *mail.Page, row int, d *mail.Digest) {
 	b.ends = append(b.ends, uint32(len(b.texts)))
 }
 
-// rankEntry is a text that is to be ranked: its beginning, and which it is.
-type rankEntry struct {
-	prefix uint64
-	i      uint32
-}
-
-// rank makes the values of the texts.
-func (b *columnBuilder) rank() {
-	entries := make([]rankEntry, len(b.ends))
-	for i := range entries {
-		var prefix [8]byte
-		copy(prefix[:], b.text(uint32(i)))
-		entries[i] = rankEntry{binary.BigEndian.Uint64(prefix[:]), uint32(i)}
+// join adds the messages of another column, which come after those there are.
+func (b *columnBuilder) join(next *columnBuilder) {
+	b.uids, b.values = append(b.uids, next.uids...), append(b.values, next.values...)
+	at := uint32(len(b.texts))
+	b.texts = append(b.texts, next.texts...)
+	for _, end := range next.ends {
+		b.ends = append(b.ends, at+end)
 	}
-	slices.SortFunc(entries, b.compare)
-	b.values = make([]uint64, len(entries))
-	rank := uint64(0)
-	for n, e := range entries {
-		if n == 0 && len(b.text(e.i)) > 0 || n > 0 && b.compare(entries[n-1], e) != 0 {
-			rank++
-		}
-		b.values[e.i] = rank
-	}
-}
-
-func (b *columnBuilder) compare(x, y rankEntry) int {
-	if x.prefix != y.prefix {
-		return cmp.Compare(x.prefix, y.prefix)
-	}
-	return bytes.Compare(b.text(x.i), b.text(y.i))
 }
 
 // text is the i-th text.
@@ -217,30 +197,40 @@ type scan struct {
 // digests calls add for these messages, in their order, page by page.
 func (q *searcher) digests(ctx context.Context, want mail.Columns, s scan, add func(*mail.Page, int, *mail.Digest)) error {
 	for _, p := range q.snap.Pages {
-		q.ids, q.rows = q.ids[:0], q.rows[:0]
-		for row, u := range p.UIDs {
-			if s.wants(u) {
-				q.ids, q.rows = append(q.ids, p.Contents[row]), append(q.rows, row)
-			}
-		}
-		if len(q.ids) == 0 {
-			continue
-		}
-		next := 0
-		err := q.acct.Digests(ctx, q.ids, want, func(i int, d *mail.Digest) error {
-			for ; next < i; next++ {
-				add(p, q.rows[next], nil)
-			}
-			add(p, q.rows[i], d)
-			next = i + 1
-			return nil
-		})
-		if err != nil {
+		if err := q.pageDigests(ctx, want, p, &s, add); err != nil {
 			return err
 		}
-		for ; next < len(q.rows); next++ {
+	}
+	return nil
+}
+
+// pageDigests calls add for those of a page.
+func (q *searcher) pageDigests(
+	ctx context.Context, want mail.Columns, p *mail.Page, s *scan, add func(*mail.Page, int, *mail.Digest),
+) error {
+	q.ids, q.rows = q.ids[:0], q.rows[:0]
+	for row, u := range p.UIDs {
+		if s.wants(u) {
+			q.ids, q.rows = append(q.ids, p.Contents[row]), append(q.rows, row)
+		}
+	}
+	if len(q.ids) == 0 {
+		return nil
+	}
+	next := 0
+	err := q.acct.Digests(ctx, q.ids, want, func(i int, d *mail.Digest) error {
+		for ; next < i; next++ {
 			add(p, q.rows[next], nil)
 		}
+		add(p, q.rows[i], d)
+		next = i + 1
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for ; next < len(q.rows); next++ {
+		add(p, q.rows[next], nil)
 	}
 	return nil
 }

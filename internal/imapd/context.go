@@ -139,21 +139,15 @@ func (s *session) updateContext(ctx context.Context, snap *mail.Snapshot, u *upd
 // changed looks at the messages that changed after told, or came after last, and says which they are; those that match
 // are among what is found.
 func (q *searcher) changed(ctx context.Context, told mail.ModSeq, last mail.UID) (examined mail.UIDSet, err error) {
-	known := q.view.max()
-	for _, p := range q.snap.Pages {
-		n := len(p.UIDs)
-		for n > 0 && p.UIDs[n-1] > known {
-			n--
-		}
-		if n == 0 {
-			break
-		}
-		if p.Highest <= told && p.UIDs[n-1] <= last {
+	for _, p := range q.known() {
+		n := q.knownOf(p)
+		if n == 0 || p.Highest <= told && p.UIDs[n-1] <= last {
 			continue
 		}
-		if err := q.page(ctx, p, n); err != nil {
+		if err := q.page(ctx, p); err != nil {
 			return nil, err
 		}
+		q.note(p, &q.verdicts)
 		for row, u := range p.UIDs[:n] {
 			if p.ModSeqs[row] > told || u > last {
 				examined.Add(u)

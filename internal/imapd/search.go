@@ -22,6 +22,7 @@ type searcher struct {
 	recent    mail.UIDSet
 	saved     mail.UIDSet // what "$" stands for
 	columns   *columnCache
+	hands     *hands
 	collation fold.Collation
 	now       time.Time
 	want      mail.Columns // of the digests that the criteria look at
@@ -35,11 +36,16 @@ type searcher struct {
 	texts  [][]byte          // what the index of text can be asked for
 	index  []mail.Candidates // what it said of each, nil before it was asked
 	unread int               // messages that the columns did not decide
+	opened int               // messages that neither they nor the index decided
 
-	verdicts [mail.PageSize]verdict
+	verdicts verdicts
 	ids      []mail.ContentID // scratch of second
 	rows     []int            // scratch of second: the rows of ids
+	open     []opened         // scratch of second
+	one      candidate        // scratch: the message that is looked at
+	text     bodyText         // scratch: its content
 
+	done    int // messages that were looked at
 	found   mail.UIDSet
 	highest mail.ModSeq // of what was found
 }
@@ -51,33 +57,66 @@ func (q *searcher) fail(err error) verdict {
 	return no
 }
 
+// verdicts are those of the messages of a page.
+type verdicts [mail.PageSize]verdict
+
 // run finds the messages that the client knows of and the key lets through.
 func (q *searcher) run(ctx context.Context) error {
-	last, done := q.view.max(), 0
-	for _, p := range q.snap.Pages {
-		n := len(p.UIDs)
-		for n > 0 && p.UIDs[n-1] > last {
-			n-- // arrived since the client was told
-		}
-		if n == 0 {
-			return nil
-		}
+	pages := q.known()
+	for i, p := range pages {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := q.page(ctx, p, n); err != nil {
+		if q.opened >= handsFrom && len(pages)-i >= handsPages {
+			if n := q.hands.take(); n > 0 {
+				defer q.hands.give(n)
+				return q.shared(ctx, n, pages[i:])
+			}
+		}
+		if err := q.page(ctx, p); err != nil {
 			return err
 		}
-		done += n
-		if err := q.tell(done, q.snap.Len()); err != nil {
+		q.note(p, &q.verdicts)
+		if err := q.tell(q.done, q.snap.Len()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// page looks at the first n messages of a page.
-func (q *searcher) page(ctx context.Context, p *mail.Page, n int) error {
+// known are the pages with messages that the client was told of.
+func (q *searcher) known() []*mail.Page {
+	pages := q.snap.Pages
+	for len(pages) > 0 && q.knownOf(pages[len(pages)-1]) == 0 {
+		pages = pages[:len(pages)-1]
+	}
+	return pages
+}
+
+// knownOf is how many messages of a page the client was told of.
+func (q *searcher) knownOf(p *mail.Page) int {
+	n, last := len(p.UIDs), q.view.max()
+	for n > 0 && p.UIDs[n-1] > last {
+		n--
+	}
+	return n
+}
+
+// note adds what was found in a page.
+func (q *searcher) note(p *mail.Page, v *verdicts) {
+	n := q.knownOf(p)
+	for row, v := range v[:n] {
+		if v == yes {
+			q.found.Add(p.UIDs[row])
+			q.highest = max(q.highest, p.ModSeqs[row])
+		}
+	}
+	q.done += n
+}
+
+// page looks at the messages of a page.
+func (q *searcher) page(ctx context.Context, p *mail.Page) error {
+	n := q.knownOf(p)
 	q.first(p, n)
 	if q.wantsIndex(len(q.ids)) {
 		if err := q.askIndex(ctx); err != nil {
@@ -85,26 +124,20 @@ func (q *searcher) page(ctx context.Context, p *mail.Page, n int) error {
 		}
 		q.first(p, n)
 	}
+	q.opened += len(q.ids)
 	if len(q.ids) > 0 {
-		if err := q.second(ctx, p); err != nil {
-			return err
-		}
-	}
-	for row, v := range q.verdicts[:n] {
-		if v == yes {
-			q.found.Add(p.UIDs[row])
-			q.highest = max(q.highest, p.ModSeqs[row])
-		}
+		return q.second(ctx, p)
 	}
 	return nil
 }
 
 // first decides by the columns, and notes in ids and rows what they leave open.
 func (q *searcher) first(p *mail.Page, n int) {
-	c := candidate{page: p}
+	c := &q.one
+	*c = candidate{page: p}
 	q.ids, q.rows = q.ids[:0], q.rows[:0]
 	for c.row = range n {
-		q.verdicts[c.row] = q.key.test(&q.key, q, &c)
+		q.verdicts[c.row] = q.key.test(&q.key, q, c)
 		if q.verdicts[c.row] == unknown {
 			q.ids, q.rows = append(q.ids, p.Contents[c.row]), append(q.rows, c.row)
 		}
@@ -113,20 +146,20 @@ func (q *searcher) first(p *mail.Page, n int) {
 
 // second decides by the digests, and what they leave open by the contents.
 func (q *searcher) second(ctx context.Context, p *mail.Page) error {
-	var open []opened
+	q.open = q.open[:0]
 	err := q.acct.Digests(ctx, q.ids, q.want, func(i int, d *mail.Digest) error {
-		c := candidate{page: p, row: q.rows[i], digest: d}
-		v := q.key.test(&q.key, q, &c)
-		q.verdicts[c.row] = v
-		if v == unknown {
-			open = append(open, opened{row: c.row, digest: cloneDigest(d)})
+		row := q.rows[i]
+		q.one = candidate{page: p, row: row, digest: d}
+		q.verdicts[row] = q.key.test(&q.key, q, &q.one)
+		if q.verdicts[row] == unknown {
+			q.open = append(q.open, opened{row: row, digest: cloneDigest(d)})
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if err := q.third(ctx, p, open); err != nil {
+	if err := q.third(ctx, p, q.open); err != nil {
 		return err
 	}
 	for _, row := range q.rows { // contents that are gone meanwhile
@@ -164,8 +197,9 @@ func (q *searcher) third(ctx context.Context, p *mail.Page, open []opened) error
 
 // read decides by the content of one message.
 func (q *searcher) read(p *mail.Page, o *opened, content mail.Content) error {
-	c := candidate{page: p, row: o.row, digest: o.digest, body: &bodyText{content: content, digest: o.digest}}
-	q.verdicts[o.row] = q.key.test(&q.key, q, &c)
+	q.text = bodyText{content: content, digest: o.digest}
+	q.one = candidate{page: p, row: o.row, digest: o.digest, body: &q.text}
+	q.verdicts[o.row] = q.key.test(&q.key, q, &q.one)
 	if err := content.Close(); err != nil {
 		return err
 	}
@@ -220,7 +254,7 @@ func decodeTexts(k *imap.SearchKey, charset string) bool {
 // searchIn is a searcher of a mailbox of which these messages are known.
 func (s *session) searchIn(acct mail.Account, snap *mail.Snapshot, v *view) *searcher {
 	return &searcher{acct: acct, tell: s.advance, snap: snap, view: v, columns: s.srv.columns, now: time.Now(), collation: s.collation,
-		find: fold.Finder{Folder: fold.Folder{Collation: s.collation}}}
+		hands: s.srv.hands, find: newFinder(s.collation)}
 }
 
 // prepare makes the key of a search one without filters, in UTF-8.

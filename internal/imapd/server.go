@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -107,6 +108,7 @@ type Server struct {
 	opts    Options
 	traces  atomic.Pointer[[]*trace] // nil: none; set with mu held
 	columns *columnCache             // what SORT and THREAD order by
+	hands   *hands                   // that searches have
 
 	mu       sync.Mutex // guards the fields below
 	sessions map[uint64]*session
@@ -126,7 +128,8 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{opts: o, sessions: make(map[uint64]*session), columns: newColumnCache(columnCacheSize)}
+	return &Server{opts: o, sessions: make(map[uint64]*session), columns: newColumnCache(columnCacheSize),
+		hands: &hands{free: runtime.GOMAXPROCS(0)}}
 }
 
 func orDefault[T int | int64 | time.Duration](p *T, v T) {

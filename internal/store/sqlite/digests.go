@@ -7,8 +7,10 @@ import (
 )
 
 // The queries of Digests by what is wanted: a run of ids in one go. Each has the columns id, header_size, envelope,
-// keys, parts, body, headers, preview, with NULL for what its tables lack.
+// keys, parts, body, headers, preview, with NULL for what its tables lack; keysRun, which searches go through all of a
+// mailbox with, has only id and keys.
 const (
+	keysRun      = "SELECT id, y FROM item WHERE id BETWEEN ? AND ?"
 	digestRun    = "SELECT id, 0, x, y, NULL, NULL, NULL, NULL FROM item WHERE id BETWEEN ? AND ?"
 	structureRun = "SELECT id, n, NULL, NULL, x, y, z, w FROM item WHERE id BETWEEN ? AND ?"
 	// kindStructure is the kind after kindDigest
@@ -45,6 +47,7 @@ func (a *account) Digests(ctx context.Context, ids []mail.ContentID, want mail.C
 type digestReader struct {
 	want  mail.Columns
 	yield func(i int, d *mail.Digest) error
+	keys  int // the column of the keys
 	d     mail.Digest
 	texts arena
 }
@@ -52,7 +55,11 @@ type digestReader struct {
 func (r *digestReader) query() (query string, kind int64) {
 	const digest, structure = mail.ColEnvelope | mail.ColKeys, mail.ColBodyStructure | mail.ColParts |
 		mail.ColHeaders | mail.ColPreview
+	r.keys = 3
 	switch {
+	case r.want&^mail.ColKeys == 0:
+		r.keys = 1
+		return keysRun, kindDigest
 	case r.want&structure == 0:
 		return digestRun, kindDigest
 	case r.want&digest == 0:
@@ -99,7 +106,7 @@ func (r *digestReader) fill(s stmt, id mail.ContentID) error {
 	if r.want&mail.ColEnvelope != 0 {
 		d.Envelope = s.bytes(2)
 	}
-	if r.want&mail.ColKeys != 0 && !readKeys(s.bytes(3), d, r.want, &r.texts) {
+	if r.want&mail.ColKeys != 0 && !readKeys(s.bytes(r.keys), d, r.want, &r.texts) {
 		return corrupt(contentItem(id), "damaged keys")
 	}
 	if r.want&mail.ColParts != 0 {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"unsafe"
 
 	"github.com/constance-mail/constance/internal/mail"
@@ -29,7 +30,7 @@ func appendKeys(b []byte, d *mail.Digest, thread mail.ThreadID) []byte {
 	return b
 }
 
-// readKeys fills the wanted keys of d from a blob, of which it keeps nothing.
+// readKeys fills the wanted keys of d from a blob, of which it keeps nothing. What comes behind the wanted ones is not looked at.
 func readKeys(b []byte, d *mail.Digest, want mail.Columns, texts *arena) bool {
 	r := keyReader{b: b}
 	if r.octet() != keysFormat {
@@ -39,10 +40,12 @@ func readKeys(b []byte, d *mail.Digest, want mail.Columns, texts *arena) bool {
 	d.Sent = r.varint()
 	d.SentDay = int32(r.varint())
 	d.References = d.References[:0]
-	if want&mail.ColKeys == mail.ColDates {
-		return !r.bad
+	all := d.Texts()
+	wanted := all[:]
+	if want&mail.ColReferences == 0 {
+		wanted = all[:bits.Len32(uint32(want&mail.ColKeys/mail.ColMessageID))]
 	}
-	for i, t := range d.Texts() {
+	for i, t := range wanted {
 		if text := r.text(); want&(mail.ColMessageID<<i) != 0 {
 			*t = texts.text(text)
 		}

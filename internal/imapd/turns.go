@@ -1,0 +1,86 @@
+package imapd
+
+import (
+	"fmt"
+	"runtime/debug"
+	"sync"
+)
+
+// hands counts the goroutines that searches of a process may have for themselves to get through a large mailbox sooner. They
+// are no more than there are processors, so that many searches at a time do not cost more than one after the other.
+type hands struct {
+	mu   sync.Mutex // guards free
+	free int
+}
+
+// take is how many goroutines the caller may have, until it gives them back: 0 or at least two.
+func (h *hands) take() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := h.free
+	if n < 2 {
+		return 0
+	}
+	h.free = 0
+	return n
+}
+
+func (h *hands) give(n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.free += n
+}
+
+// outcome is what became of a step.
+type outcome[T any] struct {
+	done  T
+	err   error
+	fault any // what the step panicked with
+}
+
+// inTurns has n goroutines, which it waits for, do steps, and takes the results in their order in the goroutine of the caller.
+// Step i is the goroutine i%n's; each is at most two steps ahead of what was taken. The first error ends it, and so does a panic,
+// which comes out here.
+func inTurns[T any](n, steps int, work func(hand, step int) (T, error), take func(step int, done T) error) error {
+	results := make([]chan outcome[T], n)
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer close(stop)
+	for hand := range n {
+		results[hand] = make(chan outcome[T], 1)
+		all.Go(func() {
+			for step := hand; step < steps; step += n {
+				select {
+				case results[hand] <- try(func() (T, error) { return work(hand, step) }):
+				case <-stop:
+					return
+				}
+			}
+		})
+	}
+	for step := range steps {
+		o := <-results[step%n]
+		if o.fault != nil {
+			panic(o.fault)
+		}
+		if o.err != nil {
+			return o.err
+		}
+		if err := take(step, o.done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// try does a step, and catches its panic.
+func try[T any](step func() (T, error)) (o outcome[T]) {
+	defer func() {
+		if p := recover(); p != nil {
+			o.fault = fmt.Sprintf("%v\n%s", p, debug.Stack())
+		}
+	}()
+	o.done, o.err = step()
+	return o
+}

@@ -1,0 +1,92 @@
+package imapd
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// TestInTurns: results come in their order, whatever the number of goroutines, and each step is done once.
+func TestInTurns(t *testing.T) {
+	for _, hands := range []int{1, 2, 3, 8} {
+		for _, steps := range []int{0, 1, 2, 7, 100} {
+			var got, want []int
+			err := inTurns(hands, steps, func(hand, step int) ([2]int, error) {
+				return [2]int{hand, step * step}, nil
+			}, func(step int, done [2]int) error {
+				if done[0] != step%hands {
+					t.Errorf("%d hands: step %d was done by %d", hands, step, done[0])
+				}
+				got = append(got, done[1])
+				return nil
+			})
+			for i := range steps {
+				want = append(want, i*i)
+			}
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%d hands, %d steps: %v, got %v, want %v", hands, steps, err, got, want)
+			}
+		}
+	}
+}
+
+// TestInTurnsEnds: an error of a step or of who takes ends all, with what comes before it taken.
+func TestInTurnsEnds(t *testing.T) {
+	broken := errors.New("broken")
+	for _, inStep := range []bool{true, false} {
+		taken := 0
+		var begun atomic.Int32
+		err := inTurns(3, 1000, func(_, step int) (int, error) {
+			begun.Add(1)
+			if inStep && step == 10 {
+				return 0, broken
+			}
+			return step, nil
+		}, func(step int, _ int) error {
+			if !inStep && step == 10 {
+				return broken
+			}
+			taken++
+			return nil
+		})
+		if !errors.Is(err, broken) || taken != 10 || begun.Load() > 10+1+3*3 {
+			t.Errorf("in a step %v: %v, %d taken, %d begun", inStep, err, taken, begun.Load())
+		}
+	}
+}
+
+// TestInTurnsPanic: a panic of a goroutine that nobody else would catch is one of the caller.
+func TestInTurnsPanic(t *testing.T) {
+	defer func() {
+		if p, _ := recover().(string); !strings.HasPrefix(p, "as the test wanted\n") {
+			t.Errorf("panic %v", p)
+		}
+	}()
+	err := inTurns(2, 10, func(_, step int) (int, error) {
+		if step == 3 {
+			panic("as the test wanted")
+		}
+		return 0, nil
+	}, func(int, int) error { return nil })
+	t.Errorf("a panic is lost: %v", err)
+}
+
+// TestHands: there are two or more goroutines to have, or none.
+func TestHands(t *testing.T) {
+	h := hands{free: 3}
+	for _, want := range []int{3, 0, 0} {
+		if got := h.take(); got != want {
+			t.Errorf("got %d, want %d", got, want)
+		}
+	}
+	h.give(1)
+	if got := h.take(); got != 0 {
+		t.Errorf("one alone is given: %d", got)
+	}
+	h.give(1)
+	if got := h.take(); got != 2 {
+		t.Errorf("got %d, want 2", got)
+	}
+}
