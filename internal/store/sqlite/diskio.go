@@ -48,7 +48,7 @@ func write(fd int, p []byte, off int64) int32 {
 }
 
 func syncFile(fd int) int32 {
-	if err := unix.Fdatasync(fd); err != nil {
+	if err := fdatasync(fd); err != nil {
 		return failure(lib.SQLITE_IOERR_FSYNC, err)
 	}
 	return lib.SQLITE_OK

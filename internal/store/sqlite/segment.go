@@ -162,7 +162,7 @@ func (s *segment) seal(start, size int64, crc uint32) error {
 	if _, err := s.file.WriteAt(h[:], start-recordHead); err != nil {
 		return err
 	}
-	if err := unix.Fdatasync(int(s.file.Fd())); err != nil {
+	if err := fdatasync(int(s.file.Fd())); err != nil {
 		return err
 	}
 	if !s.fresh {
