@@ -136,8 +136,9 @@ func (s *session) sourceMailboxes(ctx context.Context, f *imap.MailboxFilter) ([
 	if err != nil {
 		return nil, err
 	}
+	filter := newMailboxFilter(f)
 	for i := range boxes {
-		if m := &boxes[i]; m.ID != 0 && filterMatches(f, m.Name, m.Subscribed) {
+		if m := &boxes[i]; m.ID != 0 && filter.matches(m.Name, m.Subscribed) {
 			at := found{place: s.ownPlace(m.Name), box: *m}
 			if at.may = at.rights(m); at.may&mail.RightRead != 0 {
 				out = append(out, at)

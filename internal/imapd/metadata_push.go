@@ -62,7 +62,7 @@ func (s *session) wantsAnnotated(m *mail.Mailbox) bool {
 		return s.notify.events(m.Name, m.Subscribed)&imap.EventMailboxMetadataChange != 0
 	}
 	for i := range s.notify.groups {
-		if s.notify.groups[i].Events&imap.EventServerMetadataChange != 0 {
+		if s.notify.groups[i].events&imap.EventServerMetadataChange != 0 {
 			return true
 		}
 	}

@@ -3,7 +3,6 @@ package imapd
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/mail"
@@ -15,8 +14,14 @@ type notify struct {
 	selected imap.Events // of the selected mailbox
 	delayed  bool        // its expunges wait for a command
 	fetch    []imap.FetchItem
-	groups   []imap.EventGroup // of the others
+	groups   []eventGroup // of the others
 	told     notified
+}
+
+// eventGroup is which events of which mailboxes are told.
+type eventGroup struct {
+	mailboxes mailboxFilter
+	events    imap.Events
 }
 
 // supportedEvents are the events that can be told. RFC 5465 section 3.1.
@@ -34,7 +39,7 @@ func (s *session) setNotify(ctx context.Context, c *imap.Notify) error {
 		case g.Events&^supportedEvents != 0:
 			return s.badEvent()
 		case g.Mailboxes.Kind > imap.FilterSelectedDelayed:
-			n.groups = append(n.groups, g)
+			n.groups = append(n.groups, eventGroup{newMailboxFilter(&g.Mailboxes), g.Events})
 		default:
 			n.selected, n.fetch = g.Events, g.Fetch
 			n.delayed = g.Mailboxes.Kind == imap.FilterSelectedDelayed
@@ -117,50 +122,11 @@ func (s *session) notifyStatus(ctx context.Context, m *mail.Mailbox, items imap.
 func (n *notify) events(name string, subscribed bool) imap.Events {
 	var e imap.Events
 	for i := range n.groups {
-		if g := &n.groups[i]; filterMatches(&g.Mailboxes, name, subscribed) {
-			e |= g.Events
+		if g := &n.groups[i]; g.mailboxes.matches(name, subscribed) {
+			e |= g.events
 		}
 	}
 	return e
-}
-
-// filterMatches tells whether a filter is about a mailbox of the user. The selected one it knows nothing of.
-func filterMatches(f *imap.MailboxFilter, name string, subscribed bool) bool {
-	switch f.Kind {
-	case imap.FilterInboxes, imap.FilterPersonal:
-		return true
-	case imap.FilterSubscribed:
-		return subscribed
-	case imap.FilterSubtree, imap.FilterSubtreeOne, imap.FilterMailboxes:
-	default:
-		return false
-	}
-	for _, want := range f.Names {
-		if clean, err := mail.CleanName(want); err == nil && treeMatches(f.Kind, name, clean) {
-			return true
-		}
-	}
-	return false
-}
-
-func treeMatches(kind imap.FilterKind, name, top string) bool {
-	switch {
-	case name == top:
-		return true
-	case kind == imap.FilterMailboxes || !below(name, top):
-		return false
-	}
-	return kind == imap.FilterSubtree || strings.IndexByte(name[len(top)+1:], mail.Separator) < 0
-}
-
-// parentOf is the name above a name, "" if there is none.
-func parentOf(name string) string {
-	for i := len(name) - 1; i > 0; i-- {
-		if name[i] == mail.Separator {
-			return name[:i]
-		}
-	}
-	return ""
 }
 
 // wantsSelected tells whether the client wants to hear of these events in the selected mailbox: all of them

@@ -7,38 +7,6 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// RFC 5465 section 6, RFC 7377 section 2.2.
-func TestFilterMatches(t *testing.T) {
-	for _, c := range []struct {
-		kind       imap.FilterKind
-		names      []string
-		name       string
-		subscribed bool
-		want       bool
-	}{
-		{imap.FilterPersonal, nil, "a", false, true},
-		{imap.FilterInboxes, nil, "a", false, true},
-		{imap.FilterSubscribed, nil, "a", false, false},
-		{imap.FilterSubscribed, nil, "a", true, true},
-		{imap.FilterSelected, nil, "a", true, false},
-		{imap.FilterMailboxes, []string{"b", "a"}, "a", false, true},
-		{imap.FilterMailboxes, []string{"inbox"}, "INBOX", false, true},
-		{imap.FilterMailboxes, []string{"a"}, "a/b", false, false},
-		{imap.FilterMailboxes, []string{"*", "a%", "/"}, "a", false, false}, // no wildcards: section 6.6
-		{imap.FilterSubtree, []string{"a"}, "a", false, true},
-		{imap.FilterSubtree, []string{"a"}, "a/b/c", false, true},
-		{imap.FilterSubtree, []string{"a"}, "ab", false, false},
-		{imap.FilterSubtreeOne, []string{"a"}, "a", false, true},
-		{imap.FilterSubtreeOne, []string{"a"}, "a/b", false, true},
-		{imap.FilterSubtreeOne, []string{"a"}, "a/b/c", false, false},
-	} {
-		f := imap.MailboxFilter{Kind: c.kind, Names: c.names}
-		if got := filterMatches(&f, c.name, c.subscribed); got != c.want {
-			t.Errorf("kind %d of %q: %q subscribed %v: got %v", c.kind, c.names, c.name, c.subscribed, got)
-		}
-	}
-}
-
 // RFC 5465 sections 5.1 to 5.3.
 func TestChangedItems(t *testing.T) {
 	const (
