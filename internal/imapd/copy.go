@@ -51,7 +51,7 @@ func (s *session) move(ctx context.Context, c *imap.Move) error {
 	b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
 	b = imap.AppendCopyUIDCode(b, done.UIDValidity, done.From, done.To)
 	s.out.buf = imap.AppendText(b, "moved")
-	return s.sync(ctx, true)
+	return s.syncDone(ctx)
 }
 
 // transfer finds the messages and the target of COPY and MOVE. A target that is not there could be created: TRYCREATE.

@@ -69,11 +69,11 @@ func (k *carrier) take(ctx context.Context, snap *mail.Snapshot, i int) error {
 		err = e
 	}
 	if m.Upload != nil {
+		k.octets += m.Upload.Size()
 		m.Flags = permitted(p.Flags[row].Flags(snap.Mailbox.Keywords), k.to.may)
 		m.Internal = time.Unix(p.Internal[row], 0)
 		k.msgs = append(k.msgs, m)
 		k.from.Add(p.UIDs[row])
-		k.octets += content.Size()
 	}
 	if err == nil && (len(k.msgs) == acrossMessages || k.octets >= acrossOctets) {
 		err = k.flush(ctx)
@@ -153,12 +153,12 @@ func (s *session) moveTo(ctx context.Context, uids mail.UIDSet, to found) (mail.
 	return s.moveAcross(ctx, uids, to)
 }
 
-// moveAcross is across, and then the expunge of the originals: a message is in both places rather than in none.
-// RFC 6851 section 3.3.
+// moveAcross is across, and then the expunge of the originals: a message is in both places rather than in none. A shutdown
+// does not come between the two. RFC 6851 section 3.3.
 func (s *session) moveAcross(ctx context.Context, uids mail.UIDSet, to found) (mail.Copied, error) {
 	done, err := s.across(ctx, uids, to)
 	if err == nil {
-		err = expungeUIDs(ctx, s.sel.acct, s.sel.id, done.From)
+		err = expungeUIDs(context.WithoutCancel(ctx), s.sel.acct, s.sel.id, done.From)
 	}
 	return done, err
 }

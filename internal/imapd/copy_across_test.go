@@ -1,10 +1,12 @@
 package imapd
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/constance-mail/constance/internal/auth"
 	"github.com/constance-mail/constance/internal/mail"
 )
 
@@ -59,6 +61,61 @@ func TestCopyAcrossAllOrNone(t *testing.T) {
 		}
 		if box, err := s.store.Account("u1").Mailbox(t.Context(), "INBOX"); err != nil || box.Messages != acrossMessages+50 {
 			t.Errorf("%s leaves %d originals, %v", c, box.Messages, err)
+		}
+	}
+}
+
+// appendHook calls a function behind each Append.
+type appendHook struct {
+	mail.Store
+	then func()
+}
+
+func (h *appendHook) Account(id mail.AccountID) mail.Account {
+	return &hookedAccount{h.Store.Account(id), h}
+}
+
+type hookedAccount struct {
+	mail.Account
+	hook *appendHook
+}
+
+func (a *hookedAccount) As(viewer mail.AccountID) mail.Account {
+	return &hookedAccount{a.Account.As(viewer), a.hook}
+}
+
+func (a *hookedAccount) Append(ctx context.Context, box mail.MailboxID, m []mail.NewMessage) (mail.Appended, error) {
+	done, err := a.Account.Append(ctx, box, m)
+	a.hook.then()
+	return done, err
+}
+
+// A shutdown while a message is on its way to another account leaves it in one place, and the client knows in which.
+func TestShutdownAcross(t *testing.T) {
+	for _, c := range []string{"UID MOVE 1 INBOX", "UID REPLACE 1 INBOX {18+}\r\nSubject: x\r\n\r\nbody"} {
+		hook := &appendHook{then: func() {}}
+		d := auth.NewMemory()
+		if err := d.Add(t.Context(), []auth.User{{Login: "u1", Account: "u1"}, {Login: "u7", Account: "u7"}}, false); err != nil {
+			t.Fatal(err)
+		}
+		s := startServer(t, func(o *Options) {
+			hook.Store = o.Store
+			o.Store, o.Sharing = hook, Sharing{Directory: d, Others: "Other Users"}
+		})
+		owner, k := s.login("u1"), s.login("u7")
+		appendMany(owner, 1)
+		owner.do("SETACL INBOX u7 lrte")
+		owner.do("LOGOUT")
+		k.do(`SELECT "Other Users/u1"`)
+		hook.then = s.cancel
+		out := k.cmd(c)
+		if last := out[len(out)-1]; !strings.HasPrefix(last, "OK") {
+			t.Errorf("%s: %s", c, last)
+		}
+		for who, want := range map[mail.AccountID]uint32{"u1": 0, "u7": 1} {
+			if box, err := s.store.Account(who).Mailbox(t.Context(), "INBOX"); err != nil || box.Messages != want {
+				t.Errorf("%s: %s has %d messages, %v", c, who, box.Messages, err)
+			}
 		}
 	}
 }

@@ -31,10 +31,10 @@ func (s *session) expunge(ctx context.Context, c *imap.Expunge) error {
 	if err != nil {
 		return err
 	}
-	if err := s.sync(ctx, true); err != nil {
+	if err := s.syncDone(ctx); err != nil {
 		return err
 	}
-	if len(gone) > 0 && s.features&featQResync != 0 {
+	if len(gone) > 0 && s.features&featQResync != 0 && m.told >= modSeq {
 		s.okCode(imap.AppendNumberCode(nil, imap.CodeHighestModSeq, uint64(modSeq))) // RFC 7162 section 3.2.7
 	}
 	return nil

@@ -40,7 +40,6 @@ func TestMailboxFilter(t *testing.T) {
 	}
 }
 
-
 // A client can list 32,000 names, and have 10,000 mailboxes: each looks at all.
 func BenchmarkMailboxFilter(b *testing.B) {
 	var names []string

@@ -34,7 +34,7 @@ func (s *session) replace(ctx context.Context, c *imap.Replace) error {
 	b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
 	b = imap.AppendAppendUIDCode(b, done.UIDValidity, mail.SetOf(done.UIDs...))
 	s.out.buf = imap.AppendText(b, "replaced")
-	return s.sync(ctx, true)
+	return s.syncDone(ctx)
 }
 
 // replaced is the message that is to go.
@@ -60,5 +60,5 @@ func (s *session) put(ctx context.Context, old mail.UID, a *appender) (mail.Appe
 	if err != nil {
 		return done, err
 	}
-	return done, expungeUIDs(ctx, from.acct, from.id, mail.SetOf(old))
+	return done, expungeUIDs(context.WithoutCancel(ctx), from.acct, from.id, mail.SetOf(old))
 }

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/constance-mail/constance/internal/imap"
@@ -72,6 +73,15 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 	}
 	if delayed {
 		s.tellHighest()
+	}
+	return nil
+}
+
+// syncDone is sync for a command that has made its change. Only the connection's end is an error: a NO would have the client
+// do it once more, and what cannot be looked at now is told later.
+func (s *session) syncDone(ctx context.Context) error {
+	if err := s.sync(ctx, true); errors.As(err, new(*brokenError)) {
+		return err
 	}
 	return nil
 }
