@@ -22,12 +22,15 @@ func (f *Finder) Find(r io.Reader, needle []byte) (found bool, err error) {
 	if len(needle) == 0 {
 		return true, nil
 	}
-	f.text = f.text[:0]
+	f.text = f.text[:0] // the end of what was looked at, in which the needle may begin
+	keep := len(needle) - 1
 	err = f.Each(r, func(folded []byte) bool {
-		// the end of the piece before may be the beginning of the needle
-		f.text = f.text[:copy(f.text, f.text[max(0, len(f.text)-len(needle)+1):])]
-		f.text = append(f.text, folded...)
-		found = bytes.Contains(f.text, needle)
+		f.text = append(f.text, folded[:min(keep, len(folded))]...)
+		found = bytes.Contains(folded, needle) || bytes.Contains(f.text, needle)
+		if len(folded) > keep {
+			f.text = append(f.text[:0], folded[len(folded)-keep:]...)
+		}
+		f.text = f.text[:copy(f.text, f.text[max(0, len(f.text)-keep):])]
 		return !found
 	})
 	return found && err == nil, err

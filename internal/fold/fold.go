@@ -15,21 +15,23 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
+// asciiRun is how much of a text is taken for ASCII at a time.
+const asciiRun = 64
+
 // Append appends the folded form of s to b.
 func Append[T string | []byte](b []byte, s T) []byte {
 	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if 'a' <= c && c <= 'z' {
-				c -= 'a' - 'A'
-			}
-			b = append(b, c)
-			i++
+		if s[i] < utf8.RuneSelf {
+			at := len(b)
+			b = append(b, s[i:min(i+asciiRun, len(s))]...)
+			n := upper(b[at:])
+			b = b[:at+n]
+			i += n
 			continue
 		}
 		r, n := decodeRune(s[i:min(i+utf8.UTFMax, len(s))])
 		if r == utf8.RuneError && n == 1 {
-			b = append(b, c)
+			b = append(b, s[i])
 		} else {
 			b = appendRune(b, r)
 		}
@@ -59,12 +61,14 @@ func AppendAs[T string | []byte](c Collation, b []byte, s T) []byte {
 	case Octet:
 		return append(b, s...)
 	case ASCIICasemap:
-		for i := 0; i < len(s); i++ {
-			o := s[i]
-			if 'a' <= o && o <= 'z' {
-				o -= 'a' - 'A'
+		at := len(b)
+		b = append(b, s...)
+		for rest := b[at:]; len(rest) > 0; {
+			if n := upper(rest); n > 0 {
+				rest = rest[n:]
+			} else {
+				rest = rest[1:]
 			}
-			b = append(b, o)
 		}
 		return b
 	default:

@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,7 +153,7 @@ func (q *searcher) second(ctx context.Context, p *mail.Page) error {
 		q.one = candidate{page: p, row: row, digest: d}
 		q.verdicts[row] = q.key.test(&q.key, q, &q.one)
 		if q.verdicts[row] == unknown {
-			q.open = append(q.open, opened{row: row, digest: cloneDigest(d)})
+			q.keep(row, d)
 		}
 		return nil
 	})
@@ -173,7 +174,7 @@ func (q *searcher) second(ctx context.Context, p *mail.Page) error {
 // opened is a message whose content has to be read.
 type opened struct {
 	row    int
-	digest *mail.Digest
+	digest mail.Digest
 }
 
 // third decides by the contents of messages.
@@ -197,8 +198,8 @@ func (q *searcher) third(ctx context.Context, p *mail.Page, open []opened) error
 
 // read decides by the content of one message.
 func (q *searcher) read(p *mail.Page, o *opened, content mail.Content) error {
-	q.text = bodyText{content: content, digest: o.digest}
-	q.one = candidate{page: p, row: o.row, digest: o.digest, body: &q.text}
+	q.text = bodyText{content: content, digest: &o.digest}
+	q.one = candidate{page: p, row: o.row, digest: &o.digest, body: &q.text}
 	q.verdicts[o.row] = q.key.test(&q.key, q, &q.one)
 	if err := content.Close(); err != nil {
 		return err
@@ -206,14 +207,19 @@ func (q *searcher) read(p *mail.Page, o *opened, content mail.Content) error {
 	return q.err
 }
 
-// cloneDigest copies what a search may look at once the read that yielded it is over.
-func cloneDigest(d *mail.Digest) *mail.Digest {
-	c := &mail.Digest{Parts: append([]byte(nil), d.Parts...), Headers: append([]byte(nil), d.Headers...),
-		HeaderSize: d.HeaderSize, Keys: d.Keys}
-	for _, s := range []*string{&c.Subject, &c.From, &c.To, &c.Cc, &c.Bcc} {
+// keep notes a message whose content has to be read, with what a search may look at of the digest once the read that yielded it
+// is over.
+func (q *searcher) keep(row int, d *mail.Digest) {
+	n := len(q.open)
+	q.open = slices.Grow(q.open, 1)[:n+1]
+	o := &q.open[n]
+	parts, headers := o.digest.Parts[:0], o.digest.Headers[:0] // of an earlier page
+	o.row = row
+	o.digest = mail.Digest{Parts: append(parts, d.Parts...), Headers: append(headers, d.Headers...), HeaderSize: d.HeaderSize,
+		Keys: d.Keys}
+	for _, s := range []*string{&o.digest.Subject, &o.digest.From, &o.digest.To, &o.digest.Cc, &o.digest.Bcc} {
 		*s = strings.Clone(*s)
 	}
-	return c
 }
 
 // hasModSeq tells whether a key asks for MODSEQ, which has the answer tell one too. RFC 7162 section 3.1.5.

@@ -86,13 +86,14 @@ func (p *Part) Decoded(r io.ReaderAt) (io.Reader, error) {
 	if !p.IsLeaf() {
 		return body, nil // such a body has no encoding of its own, RFC 2045 section 6.4
 	}
-	d := &decoder{src: body, lines: p.kind == text, in: make([]byte, 0, min(decodeChunk, p.Body.Length+1))}
-	switch p.Encoding {
-	case Identity:
-		if !d.lines {
+	if p.Encoding == Identity {
+		if p.kind != text {
 			return body, nil
 		}
-		d.step = func(dst, in []byte, _ bool) ([]byte, int) { return append(dst, in...), len(in) }
+		return &lineReader{src: body}, nil
+	}
+	d := &decoder{src: body, lines: p.kind == text, in: make([]byte, 0, min(decodeChunk, p.Body.Length+1))}
+	switch p.Encoding {
 	case Base64:
 		var bits base64Bits
 		d.step = func(dst, in []byte, last bool) ([]byte, int) {
@@ -159,37 +160,73 @@ func (d *decoder) fill() {
 	d.in = d.in[:copy(d.in, d.in[used:])]
 	d.pos = 0
 	if d.lines {
-		d.crlf()
+		d.out, d.cr = endLines(d.out, d.cr)
 	}
 	if d.last && len(d.in) == 0 {
 		d.err = io.EOF
 	}
 }
 
-// crlf makes every line of out end in CRLF.
-func (d *decoder) crlf() {
+// lineReader is text as it stands, but for bare LFs, which become CRLF.
+type lineReader struct {
+	src  io.Reader
+	cr   bool   // the last octet of src was CR
+	rest []byte // still to be given
+	err  error  // of src, for when rest is given
+}
+
+// Read implements io.Reader.
+func (r *lineReader) Read(b []byte) (int, error) {
+	if len(r.rest) == 0 && r.err == nil {
+		n, err := r.src.Read(b)
+		r.rest, r.cr = endLines(b[:n], r.cr)
+		r.err = err
+		if len(r.rest) == n { // as most text is
+			r.rest = nil
+			return n, err
+		}
+	}
+	if len(r.rest) == 0 {
+		return 0, r.err
+	}
+	n := copy(b, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// endLines is text in which every line ends in CRLF: b itself if it is so already. cr tells whether the last octet was CR, at
+// first the one before b.
+func endLines(b []byte, cr bool) ([]byte, bool) {
 	bare := 0
-	cr := d.cr
-	for _, c := range d.out {
-		if c == '\n' && !cr {
+	for from := 0; ; {
+		i := bytes.IndexByte(b[from:], '\n')
+		if i < 0 {
+			break
+		}
+		if isBare(b, from+i, cr) {
 			bare++
 		}
-		cr = c == '\r'
+		from += i + 1
 	}
-	if bare > 0 {
-		out := make([]byte, 0, len(d.out)+bare)
-		was := d.cr
-		for _, c := range d.out {
-			if c == '\n' && !was {
-				out = append(out, '\r')
-			}
-			was = c == '\r'
-			out = append(out, c)
+	ends := cr
+	if len(b) > 0 {
+		ends = b[len(b)-1] == '\r'
+	}
+	if bare == 0 {
+		return b, ends
+	}
+	out := make([]byte, 0, len(b)+bare)
+	for i, c := range b {
+		if c == '\n' && isBare(b, i, cr) {
+			out = append(out, '\r')
 		}
-		d.out = out
+		out = append(out, c)
 	}
-	d.cr = cr
+	return out, ends
 }
+
+// isBare tells whether the LF at i has no CR before it.
+func isBare(b []byte, i int, cr bool) bool { return i == 0 && !cr || i > 0 && b[i-1] != '\r' }
 
 // decodeQuotedPrintable decodes whole lines, a last one without an end only at the end. A line too long for the
 // buffer is taken in pieces. RFC 2045 section 6.7.
