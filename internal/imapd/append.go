@@ -247,7 +247,7 @@ func receive(up mail.Upload, r io.Reader, binary bool) error {
 // appendAll puts the messages into the mailbox. RFC 4315 section 3.
 func (s *session) appendAll(ctx context.Context, target found, msgs []mail.NewMessage) error {
 	var done mail.Appended
-	err := s.during(func() (err error) {
+	err := s.during(ctx, len(msgs), func(ctx context.Context) (err error) {
 		done, err = target.acct.Append(ctx, target.box.ID, msgs)
 		return err
 	})

@@ -17,7 +17,7 @@ func (s *session) copy(ctx context.Context, c *imap.Copy) error {
 		return err
 	}
 	done := mail.Copied{}
-	err = s.during(func() (err error) {
+	err = s.during(ctx, uids.Len(), func(ctx context.Context) (err error) {
 		done, err = s.copyTo(ctx, uids, target)
 		return err
 	})
@@ -38,7 +38,7 @@ func (s *session) move(ctx context.Context, c *imap.Move) error {
 	}
 	uids = s.limited(uids)
 	done := mail.Copied{}
-	err = s.during(func() (err error) {
+	err = s.during(ctx, uids.Len(), func(ctx context.Context) (err error) {
 		done, err = s.moveTo(ctx, uids, target)
 		return err
 	})

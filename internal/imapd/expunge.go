@@ -24,7 +24,7 @@ func (s *session) expunge(ctx context.Context, c *imap.Expunge) error {
 	m := s.sel
 	var gone mail.UIDSet
 	var modSeq mail.ModSeq
-	err := s.during(func() (err error) {
+	err := s.during(ctx, uids.Len(), func(ctx context.Context) (err error) {
 		gone, modSeq, err = m.acct.Expunge(ctx, m.id, uids)
 		return err
 	})

@@ -24,16 +24,18 @@ var errEnough = errors.New("enough for now")
 
 // fetcher answers one FETCH, chunk by chunk. Its memory is bounded by the chunk.
 type fetcher struct {
-	s    *session
-	snap *mail.Snapshot
-	plan fetchPlan
-	rows []fetchRow       // the chunk
-	ids  []mail.ContentID // of rows
-	buf  []byte           // the answers of the chunk, without the holes
-	text []byte           // what the holes need of the digests: Digest.Parts
-	hole []fetchHole
-	name []byte // scratch
-	down bool   // from the highest UID down
+	s     *session
+	snap  *mail.Snapshot
+	plan  fetchPlan
+	rows  []fetchRow       // the chunk
+	ids   []mail.ContentID // of rows
+	buf   []byte           // the answers of the chunk, without the holes
+	text  []byte           // what the holes need of the digests: Digest.Parts
+	hole  []fetchHole
+	name  []byte // scratch
+	down  bool   // from the highest UID down
+	done  int    // messages that were answered for, of total
+	total int    // 0: not known, with CHANGEDSINCE
 
 	unknownEncoding bool // a BINARY item asked for what cannot be decoded. RFC 3516 section 4.3
 }
@@ -233,6 +235,10 @@ func (f *fetcher) flush(ctx context.Context) error {
 			return err
 		}
 		if err := f.write(ctx); err != nil {
+			return err
+		}
+		f.done += next - first
+		if err := f.s.advance(f.done, f.total); err != nil {
 			return err
 		}
 		first = next

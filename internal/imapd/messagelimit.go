@@ -69,7 +69,10 @@ func (f *fetcher) bounded(ctx context.Context, uids mail.UIDSet) (found int, ask
 	if since := f.plan.since; since > 0 && f.s.tooMany(uids.Len()) {
 		uids = uids.Intersect(where(f.snap, func(p *mail.Page, row int) bool { return p.ModSeqs[row] > since }))
 	}
-	if asked = f.s.limited(uids); f.s.bound.lowest != 0 {
+	if asked = f.s.limited(uids); f.plan.since == 0 {
+		f.total = asked.Len()
+	}
+	if f.s.bound.lowest != 0 {
 		found, err = f.runDown(ctx, asked)
 	} else {
 		found, err = f.run(ctx, asked)

@@ -1,11 +1,13 @@
 package imapd
 
 import (
+	"context"
 	"fmt"
 	"runtime/debug"
 	"time"
 
 	"github.com/constance-mail/constance/internal/imap"
+	"github.com/constance-mail/constance/internal/mail"
 	"github.com/constance-mail/constance/internal/wait"
 )
 
@@ -29,13 +31,18 @@ func (s *session) advance(done, total int) error {
 	return s.out.flush()
 }
 
-// during has the store make a change, which can take long: all of it is one transaction. The change is made by a member
-// of the crew, so that this goroutine, which alone writes to the client, can tell that the command is in progress.
-// change must not touch the session.
-func (s *session) during(change func() error) (err error) {
+// during has the store make a change to n messages, which can take long: all of it is one transaction. The change is made
+// by a member of the crew, so that this goroutine, which alone writes to the client, can tell how far it is. change must
+// not touch the session. The store counts only if there is more than a page of messages.
+func (s *session) during(ctx context.Context, n int, change func(context.Context) error) (err error) {
 	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
 	if s.tellAt.IsZero() {
-		return change()
+		return change(ctx)
+	}
+	var counted *mail.Progress
+	if n > mail.PageSize {
+		counted = new(mail.Progress)
+		ctx = mail.WithProgress(ctx, counted)
 	}
 	done := make(chan struct{})
 	var fault any
@@ -46,7 +53,7 @@ func (s *session) during(change func() error) (err error) {
 				fault = fmt.Sprintf("%v\n%s", p, debug.Stack())
 			}
 		}()
-		err = change()
+		err = change(ctx)
 	})
 	tick := time.NewTimer(max(time.Until(s.tellAt), 0))
 	defer tick.Stop()
@@ -58,8 +65,16 @@ func (s *session) during(change func() error) (err error) {
 			}
 			return err
 		case <-tick.C:
-			_ = s.advance(0, 0) // a connection that is gone is seen when the change is made
+			_ = s.advanceCounted(counted, n) // a connection that is gone is seen when the change is made
 			tick.Reset(max(time.Until(s.tellAt), time.Millisecond))
 		}
 	}
+}
+
+// advanceCounted is advance with what the store has counted, of n. A change that has seen all messages has still to end.
+func (s *session) advanceCounted(counted *mail.Progress, n int) error {
+	if counted == nil {
+		return s.advance(0, 0)
+	}
+	return s.advance(min(counted.Done(), n-1), n)
 }

@@ -26,7 +26,7 @@ func (s *session) store(ctx context.Context, c *imap.Store) error {
 		return err
 	}
 	var done mail.FlagsChanged
-	err = s.during(func() (err error) {
+	err = s.during(ctx, uids.Len(), func(ctx context.Context) (err error) {
 		done, err = m.acct.SetFlags(ctx, m.id, change)
 		return err
 	})

@@ -132,6 +132,9 @@ type Messages interface {
 	// left out, also one that arrived just now; a store without an index leaves out nothing.
 	TextCandidates(ctx context.Context, first, last ContentID, texts [][]byte) ([]Candidates, error)
 
+	// The changes below count in the Progress of their ctx the messages that they have dealt with: SetFlags and Expunge those of
+	// uids, the others those that they have put into a mailbox.
+
 	// NewUpload begins a message of about size octets (-1 unknown).
 	NewUpload(ctx context.Context, size int64) (Upload, error)
 	// Append puts messages into a mailbox, all or none. Kinds OverQuota, Limit.

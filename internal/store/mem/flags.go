@@ -134,6 +134,7 @@ func (h *handle) SetFlags(ctx context.Context, mailbox mail.MailboxID, c mail.Fl
 	if err != nil {
 		return mail.FlagsChanged{}, err
 	}
+	mail.ProgressOf(ctx).Add(len(b.rows(c.UIDs)))
 	return h.setFlags(a, b, c, &list)
 }
 
@@ -202,14 +203,17 @@ func (h *handle) Expunge(
 	if err != nil {
 		return nil, 0, err
 	}
+	if uids == nil {
+		uids = mail.UIDSet{{Start: 1, Stop: 1<<32 - 1}}
+	}
+	rows := b.rows(uids)
+	mail.ProgressOf(ctx).Add(len(rows))
 	var gone mail.UIDSet
 	var octets int64
-	for _, p := range b.pages {
-		for i, u := range p.UIDs {
-			if p.Flags[i]&mail.BitDeleted != 0 && (uids == nil || uids.Contains(u)) {
-				gone.Add(u)
-				octets += p.Sizes[i]
-			}
+	for _, r := range rows {
+		if r.flags&mail.BitDeleted != 0 {
+			gone.Add(r.uid)
+			octets += r.size
 		}
 	}
 	if gone == nil {

@@ -77,7 +77,9 @@ func (h *handle) Append(ctx context.Context, mailbox mail.MailboxID, msgs []mail
 	if err != nil {
 		return mail.Appended{}, err
 	}
-	return h.put(a, b, in)
+	done, err := h.put(a, b, in)
+	mail.ProgressOf(ctx).Add(len(done.UIDs))
+	return done, err
 }
 
 // incoming are messages that are to be stored.
@@ -331,5 +333,6 @@ func (h *handle) copy(
 		return mail.Copied{}, err
 	}
 	a.modSeq++
+	mail.ProgressOf(ctx).Add(len(rows))
 	return h.transfer(a, t, move), nil
 }

@@ -231,6 +231,7 @@ func (t *tx) addToPage(b *box, no int64, entries []entry, mod mail.ModSeq) error
 		t.marks.add(e.uid, e.flags, mod)
 		t.fixed.add(*e)
 	}
+	t.done.Add(len(entries))
 	if err := t.storePage(b.ID, mod); err != nil {
 		return err
 	}

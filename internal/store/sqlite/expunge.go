@@ -44,15 +44,22 @@ func (t *tx) expunge(b *box, uids mail.UIDSet, mod mail.ModSeq, marked bool) (ma
 		m := &t.marks
 		out.no = m.no
 		out.resize(0)
-		kept := 0
+		kept, looked := 0, 0
 		for i, u := range m.uids {
-			if !uids.Contains(u) || marked && m.flags[i]&mail.BitDeleted == 0 {
+			asked := uids.Contains(u)
+			if asked {
+				looked++
+			}
+			if !asked || marked && m.flags[i]&mail.BitDeleted == 0 {
 				m.uids[kept], m.flags[kept], m.mods[kept] = u, m.flags[i], m.mods[i]
 				kept++
 				continue
 			}
 			out.add(u, m.flags[i], m.mods[i])
 			removed.Add(u)
+		}
+		if marked { // a move counts when the messages are where they belong
+			t.done.Add(looked)
 		}
 		if len(out.uids) == 0 {
 			return nil

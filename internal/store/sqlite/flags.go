@@ -53,11 +53,12 @@ func (t *tx) setFlags(x *setting) error {
 	if err := t.look(&x.box, x.who, &x.lens); err != nil {
 		return err
 	}
-	m, changed, own := &t.marks, false, false
+	m, changed, own, looked := &t.marks, false, false, 0
 	for i, u := range m.uids {
 		if !x.UIDs.Contains(u) {
 			continue
 		}
+		looked++
 		old, mod := x.lens.see(u, m.flags[i], m.mods[i])
 		if x.Conditional && mod > x.UnchangedSince {
 			x.out.Failed.Add(u)
@@ -86,6 +87,7 @@ func (t *tx) setFlags(x *setting) error {
 			changed = true
 		}
 	}
+	t.done.Add(looked)
 	if own {
 		if err := t.storeViewed(x.box.ID, x.who, &x.lens.own); err != nil {
 			return err

@@ -28,6 +28,7 @@ type queue struct {
 type change struct {
 	op   string
 	run  func(t *tx) error
+	done *mail.Progress
 	err  error
 	turn chan bool // true: you lead now; closed: done. Has room for one.
 }
@@ -117,7 +118,7 @@ func (a *account) update(ctx context.Context, op, item string, run func(t *tx) e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c := &change{op: op, run: run, turn: make(chan bool, 1)}
+	c := &change{op: op, run: run, done: mail.ProgressOf(ctx), turn: make(chan bool, 1)}
 	if !a.queue.enter(c) {
 		lead, err := a.queue.wait(ctx, c)
 		if err != nil {
@@ -301,6 +302,7 @@ func (t *tx) box(id mail.MailboxID) (box, error) {
 // apply makes one change of a transaction, shared with others or not. Its error is of the transaction, w.err is the
 // change's own.
 func (t *tx) apply(w *change, shared bool) error {
+	t.done = w.done
 	if !shared {
 		w.err = t.guard(w.run)
 		return w.err
@@ -333,11 +335,12 @@ type tx struct {
 	c     *conn
 	files *files
 	st    state
-	now   int64  // seconds since 1970
-	at    int64  // the same in nanoseconds
-	wrote bool   // something is to be committed
-	base  *boxes // the mailboxes before, nil if they are not at hand or more than counters change
-	boxes []box  // what was stored of them
+	now   int64          // seconds since 1970
+	at    int64          // the same in nanoseconds
+	wrote bool           // something is to be committed
+	done  *mail.Progress // of the change
+	base  *boxes         // the mailboxes before, nil if they are not at hand or more than counters change
+	boxes []box          // what was stored of them
 
 	renewals renewals
 

@@ -24,7 +24,8 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"Store", storeCases}, {"Account", accountCases}, {"Mailboxes", mailboxCases}, {"Append", appendCases},
 		{"Read", readCases}, {"Flags", flagCases}, {"Expunge", expungeCases}, {"Copy", copyCases}, {"Replace", replaceCases},
-		{"Text", textCases}, {"Annotations", annotationCases}, {"Share", shareCases}, {"Concurrent", concurrentCases},
+		{"Text", textCases}, {"Annotations", annotationCases}, {"Share", shareCases}, {"Progress", progressCases},
+		{"Concurrent", concurrentCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.cases {
