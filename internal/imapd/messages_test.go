@@ -145,6 +145,8 @@ func (m *messagesTest) do(line string) (got string, err error) {
 		err = m.s.move(ctx, c)
 	case *imap.Expunge:
 		err = m.s.expunge(ctx, c)
+	case *imap.Close:
+		err = m.s.closeMailbox(ctx, c)
 	default:
 		m.t.Fatalf("%s is no message command", line)
 	}

@@ -127,7 +127,11 @@ func (a slowly) SetFlags(ctx context.Context, box mail.MailboxID, c mail.FlagCha
 }
 
 func (a slowly) Expunge(ctx context.Context, box mail.MailboxID, uids mail.UIDSet) (mail.UIDSet, mail.ModSeq, error) {
-	a.dawdle(ctx, uids.Len())
+	n := uids.Len()
+	if uids == nil {
+		n = 600
+	}
+	a.dawdle(ctx, n)
 	return a.Account.Expunge(context.Background(), box, uids)
 }
 
@@ -149,6 +153,7 @@ func TestProgressIsCounted(t *testing.T) {
 		"UID COPY 1:300 other":             "0 300, 0 300, 100 300, 100 300, 299 300",
 		"UID MOVE 1:300 other":             "0 300, 0 300, 100 300, 100 300, 299 300",
 		"EXPUNGE":                          "0 600, 0 600, 100 600, 100 600, 599 600",
+		"CLOSE":                            "0 600, 0 600, 100 600, 100 600, 599 600",
 		"UID EXPUNGE 101:400":              "0 300, 0 300, 100 300, 100 300, 299 300",
 		"STORE 1:256 +FLAGS.SILENT (a)":    "NIL NIL, NIL NIL, NIL NIL, NIL NIL, NIL NIL", // too few to be counted
 		"UID STORE 900 +FLAGS.SILENT (a)":  "",

@@ -152,9 +152,10 @@ func (s *session) closeMailbox(ctx context.Context, _ *imap.Close) error {
 		return err
 	}
 	if !m.readOnly && m.may&mail.RightExpunge != 0 { // RFC 4314 section 4
-		was := s.slot.Enter(wait.StoreWrite)
-		_, _, err := m.acct.Expunge(ctx, m.id, nil)
-		s.slot.Enter(was)
+		err := s.during(ctx, int(m.view.len()), func(ctx context.Context) error {
+			_, _, err := m.acct.Expunge(ctx, m.id, nil)
+			return err
+		})
 		if err != nil && mail.KindOf(err) != mail.NotFound {
 			return err
 		}
