@@ -7,8 +7,7 @@ const (
 	checkEvery = 32
 	// longLog is the length of the log in octets from which the janitor writes it back while the account is in use.
 	longLog = 1 << 20
-	// idleLog is the length of the log in octets that a closed account may keep: the next opening reads it as a
-	// whole.
+	// idleLog is the length of the log in octets that a closed account may keep.
 	idleLog = 256 << 10
 )
 
@@ -49,7 +48,7 @@ func (f *files) writeBack(last bool) {
 		return
 	}
 	defer f.release()
-	if f.changed.gone() || walSize(f.dir+dbName) < idleLog {
+	if f.changed.gone() || walSize(f.dir+dbName) <= idleLog {
 		return
 	}
 	c, err := f.connect()
@@ -81,7 +80,7 @@ func (a *account) evict() {
 	if f == nil {
 		return
 	}
-	if walSize(f.dir+dbName) >= idleLog {
+	if walSize(f.dir+dbName) > idleLog {
 		select {
 		case a.store.evicted <- f:
 			return

@@ -33,6 +33,8 @@ type disk struct {
 	unused  bool             // the log is as it was made with the account: it never had a frame
 	pending *[]byte          // what was written to the log but not to its file, from start on; nil: nothing
 	start   int64
+	end     int64 // of what was written to the log last
+	size    int64 // that the log had, when this was looked at
 	barrier atomic.Uint32
 }
 
@@ -47,6 +49,9 @@ const (
 	indexPart   = 32 << 10
 
 	framesSize = 64 << 10 // what of a log is collected before it is written
+
+	lengthenUnit = 64 << 10  // a log that grows is made so much longer that its length is a multiple of this
+	maxLengthen  = 256 << 10 // and by a quarter, but not by more
 )
 
 // The files in an account's directory.
@@ -73,6 +78,7 @@ func (d *disk) openLog(create bool) (err error) {
 	}
 	size, err := sizeOfFile(d.log)
 	d.empty, d.unused = size == 0, size == logHead
+	d.end, d.size = 0, size
 	return err
 }
 

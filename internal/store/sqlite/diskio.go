@@ -249,7 +249,38 @@ func logSync(_ *libc.TLS, file uintptr, _ int32) int32 {
 	if rc := d.flush(); rc != lib.SQLITE_OK {
 		return rc
 	}
+	d.lengthen()
 	return syncFile(d.log)
+}
+
+// lengthen has a log that just grew end in zeros, which count for nothing: the next commits overwrite them, and to sync what
+// was overwritten costs a fraction of syncing a file that grew, since its metadata stay. The caller is the only one
+// who writes to the log now. On a full disk there are no zeros.
+func (d *disk) lengthen() {
+	if d.end <= d.size {
+		return
+	}
+	size, err := sizeOfFile(d.log)
+	if err != nil {
+		return // the sync meets the same error
+	}
+	d.size = size
+	if size > d.end {
+		return // others made it longer
+	}
+	more := min(size/4, maxLengthen)
+	more += (lengthenUnit - (size+more)%lengthenUnit) % lengthenUnit
+	p := d.vfs.frames.Get().(*[]byte)
+	defer d.vfs.frames.Put(p)
+	zeros := (*p)[:min(more, framesSize)]
+	clear(zeros)
+	for ; more > 0; more -= int64(len(zeros)) {
+		zeros = zeros[:min(more, int64(len(zeros)))]
+		if write(d.log, zeros, d.size) != lib.SQLITE_OK {
+			return
+		}
+		d.size += int64(len(zeros))
+	}
 }
 
 func logFileSize(_ *libc.TLS, file, out uintptr) int32 {
@@ -275,6 +306,7 @@ func (d *disk) flush() int32 {
 	if rc == lib.SQLITE_OK {
 		d.empty, d.unused = false, false
 		rc = write(d.log, *d.pending, d.start)
+		d.end = d.start + int64(len(*d.pending))
 	}
 	d.drop()
 	return rc
