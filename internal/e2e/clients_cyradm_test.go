@@ -9,13 +9,12 @@ import (
 )
 
 // cyradmSession is what an administrator types, and what is in the answer ("|" between several; nothing: it is silent).
-// setinfo is refused: the server's shared annotations are settings. So is info, which asks for patterns of entries, that
-// RFC 5464 section 3.2 forbids. Its listquota cannot read, and crashes at, an answer with more than one resource.
+// Its listquota cannot read, and crashes at, an answer with more than one resource.
 var cyradmSession = []struct{ command, want string }{
 	{"create user/alice/Projects", ""},
 	{"create user/alice/Projects/Old", ""},
 	{`create --specialuse \\Junk user/alice/Spam`, ""},
-	{"listmailbox user/alice/Sp*", `user/alice/Spam (\HasNoChildren`},
+	{"listmailbox user/alice/Sp*", `user/alice/Spam (\HasNoChildren \Junk)`},
 	{"create user/alice/Projects", "createmailbox: [ALREADYEXISTS]"},
 	{"listmailbox user/alice/Pro*", `user/alice/Projects (\HasChildren)|user/alice/Projects/Old (\HasNoChildren)`},
 	{"setacl user/alice/Projects bob lrs", ""},
@@ -26,13 +25,53 @@ var cyradmSession = []struct{ command, want string }{
 	{"rename user/alice/Projects/Old user/alice/Older", ""},
 	{"delete user/alice/Older", ""},
 	{"delete user/alice/Older", "deletemailbox: [NONEXISTENT]"},
-	{"mboxcfg INBOX comment mine", ""},
-	{"setinfo motd hello", "[NOPERM]"},
-	{"info INBOX", "malformed entry name"},
 	{"setquota user/alice STORAGE 100", ""},
+	{"listquota user/alice", "STORAGE 0/100 (0%)"},
+	{"listquotaroot user/alice/Projects", "user/alice STORAGE 0/100 (0%)"},
 	{"listquotaroot INBOX", "MAILBOX 6/10000"},
 	{"subscribe user/alice/Projects", ""},
+	{"listmailbox --subscribed *", `user/alice/Projects`},
+	{"unsubscribe user/alice/Projects", ""},
 	{"version", "name : Constance"},
+
+	{"mboxcfg INBOX comment mine", ""},
+	{"mboxcfg --private INBOX comment secret", ""},
+	{"info INBOX", "{INBOX}: private: comment: secret shared: comment: mine"},
+	{"mboxcfg INBOX comment none", ""},
+	{"setinfo motd hello", ""},
+	{"setinfo comment \"a server\"", ""},
+	{"info", "{Server Wide} shared:|comment: a server|motd: hello"},
+	{"setinfo motd none", ""},
+	{"setinfo admin me", "setinfo: [NOPERM]"},
+	{"setinfo shutdown now", "setinfo: [CANNOT] a setting of Cyrus"},
+	{"mboxcfg user/alice/Projects comment plans", ""},
+	{"info user/alice/Projects", "{user/alice/Projects}: shared: comment: plans"},
+	{"getmetadata user/alice/Projects /shared/comment", "comment: plans"},
+	{`setmetadata user/alice/Projects specialuse \\Archive`, ""},
+	{"mboxcfg user/alice/Projects expire 30", "mboxconfig: [CANNOT] a setting of Cyrus"},
+	{"mboxcfg user/nobody comment x", "mboxconfig: [NONEXISTENT]"},
+	{"info user/nobody", "[NONEXISTENT]"},
+
+	{"create user/carol", ""},
+	{"create user/carol", "createmailbox: [ALREADYEXISTS]"},
+	{"create user/carol/Work", ""},
+	{"create user/nobody/Work", "createmailbox: [NONEXISTENT]"},
+	{"setquota user/carol STORAGE 200", ""},
+	{"listmailbox user/carol*", `user/carol (\HasChildren)|user/carol/Work (\HasNoChildren)`},
+	{"setacl user/carol admin all", ""},
+	{"listacl user/carol", "admin lrswipkxtea"},
+	{"rename user/carol user/alice", "renamemailbox: [ALREADYEXISTS]"},
+	{"rename user/carol/Work user/alice/Work", "renamemailbox: [CANNOT] a mailbox stays in its account"},
+	{"rename user/carol user/dora", ""},
+	{"listmailbox user/carol*", ""},
+	{"listquota user/dora", "STORAGE 0/200 (0%)"},
+	{"reconstruct user/dora", "reconstruct: unknown command"},
+	{"xfermailbox user/dora elsewhere", "xfermailbox: unknown command"},
+	{"delete user/dora/Work", ""},
+	{"setacl user/dora admin c", ""},
+	{"delete user/dora", ""},
+	{"delete user/dora", "deletemailbox: [NONEXISTENT]"},
+	{"listmailbox user/*", `user/alice (\HasChildren)|user/bob (`},
 }
 
 // TestCyradm administers mailboxes of a user with the shell of Cyrus's administrators.

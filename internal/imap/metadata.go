@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/constance-mail/constance/internal/imap/wire"
 	"github.com/constance-mail/constance/internal/mail"
@@ -12,11 +13,18 @@ import (
 // GetMetadata is GETMETADATA; the mailbox "" is the server. RFC 5464 section 4.2.
 type GetMetadata struct {
 	Mailbox string
-	Entries []string // in lower case
+	Entries []string // in lower case; with BelowAny or BelowOne at the end it stands for those below
 	Depth   int      // of entries below: 0, 1, or DepthInfinity
 	Limited bool     // by MaxSize
 	MaxSize uint32   // octets of a value
 }
+
+// What Cyrus's tools write for the entries below one, at any depth and one level below. RFC 5464 section 3.2 has no
+// wildcards in names, so that it can mean nothing else.
+const (
+	BelowAny = "/*"
+	BelowOne = "/%"
+)
 
 // DepthInfinity is any depth. RFC 5464 section 4.2.2.
 const DepthInfinity = -1
@@ -64,7 +72,7 @@ func (c *GetMetadata) entries(d *wire.Decoder) bool {
 	}
 	for item(d) {
 		if d.Close() {
-			return len(c.Entries) > 0 || d.MustSP() && mustEntries(d, &c.Entries)
+			return len(c.Entries) > 0 || d.MustSP() && c.entries(d)
 		}
 		if !d.MustSP() {
 			return false
@@ -73,7 +81,22 @@ func (c *GetMetadata) entries(d *wire.Decoder) bool {
 	return false
 }
 
-func (c *GetMetadata) entry(d *wire.Decoder) bool { return mustEntry(d, &c.Entries) }
+// entry = astring; RFC 5464 section 5. Or what is below one.
+func (c *GetMetadata) entry(d *wire.Decoder) bool {
+	var name string
+	if !d.MustAString(&name) {
+		return false
+	}
+	below := ""
+	if strings.HasSuffix(name, BelowAny) || strings.HasSuffix(name, BelowOne) {
+		name, below = name[:len(name)-len(BelowAny)], name[len(name)-len(BelowAny):]
+	}
+	if !addEntry(d, &c.Entries, name) {
+		return false
+	}
+	c.Entries[len(c.Entries)-1] += below
+	return true
+}
 
 // getmetadata-option = maxsize-opt / scope-opt; RFC 5464 section 5.
 func (c *GetMetadata) option(d *wire.Decoder) bool {
@@ -110,12 +133,14 @@ func mustEntries(d *wire.Decoder, entries *[]string) bool {
 	return d.Err() == nil && mustEntry(d, entries)
 }
 
-// entry = astring; RFC 5464 section 5. To ask for what is below, the first component alone will do.
+// entry = astring; RFC 5464 section 5.
 func mustEntry(d *wire.Decoder, entries *[]string) bool {
 	var name string
-	if !d.MustAString(&name) {
-		return false
-	}
+	return d.MustAString(&name) && addEntry(d, entries, name)
+}
+
+// addEntry adds the name of an entry. To ask for what is below, the first component alone will do.
+func addEntry(d *wire.Decoder, entries *[]string, name string) bool {
 	clean, err := mail.CleanEntry(name)
 	if err != nil {
 		if clean, err = mail.CleanEntry(name + "/vendor/x/x"); err != nil {

@@ -64,8 +64,8 @@ func commandTable() map[string]command {
 		"GETQUOTA":     {run: on((*session).getQuota), in: loggedIn},
 		"GETQUOTAROOT": {run: on((*session).getQuotaRoot), in: loggedIn, named: mail.RightRead},
 		"SETQUOTA":     {run: on((*session).setQuota), in: loggedIn},
-		"GETMETADATA":  {run: on((*session).getMetadata), in: loggedIn, named: mail.RightLookup | mail.RightRead},
-		"SETMETADATA":  {run: on((*session).setMetadata), in: loggedIn, named: mail.RightLookup | mail.RightRead},
+		"GETMETADATA":  {run: on((*session).getMetadata), in: loggedIn, named: mail.RightLookup},
+		"SETMETADATA":  {run: on((*session).setMetadata), in: loggedIn, named: mail.RightLookup},
 
 		"SETACL":     {run: on((*session).setACL), in: loggedIn, named: mail.RightAdmin},
 		"DELETEACL":  {run: on((*session).deleteACL), in: loggedIn, named: mail.RightAdmin},

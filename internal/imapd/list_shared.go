@@ -96,17 +96,21 @@ func (s *session) offered(u auth.User, who []string) (*place, bool) {
 }
 
 // visible are the mailboxes of an account that the user can see, under the client's names, but for special uses, which
-// are their owner's: no client should take somebody else's \Sent for its user's.
+// are their owner's: no client should take somebody else's \Sent for its user's. Who asks by adminPrefix sees them, too.
 func (s *session) visible(ctx context.Context, p *place) []mail.Mailbox {
 	boxes, err := p.acct.Mailboxes(ctx)
 	if err != nil {
 		s.srv.opts.Log.Warn("a shared account cannot be listed", "user", s.user.Login, "owner", p.owner.Login, "error", err)
 		return nil
 	}
+	managed := strings.HasPrefix(p.prefix, adminPrefix+string(mail.Separator))
 	out := boxes[:0]
 	for _, m := range boxes {
 		if m.ID != 0 && p.rights(&m)&mail.RightLookup != 0 {
-			m.Name, m.Uses, m.Subscribed = p.full(m.Name), nil, false
+			m.Name, m.Subscribed = p.full(m.Name), false
+			if !managed {
+				m.Uses = nil
+			}
 			out = append(out, m)
 		}
 	}

@@ -47,7 +47,7 @@ func (s *session) create(ctx context.Context, c *imap.Create) error {
 	if err := at.mayCreate(ctx); err != nil {
 		return err
 	}
-	if len(uses) > 0 && !at.mine { // the owner's mailbox of that use would lose it
+	if len(uses) > 0 && !at.mine && !at.admin { // the owner's mailbox of that use would lose it
 		return refuse(imap.CodeUseAttr, "not your mailboxes")
 	}
 	m, err := at.acct.CreateMailbox(ctx, at.name, uses)

@@ -13,18 +13,25 @@ import (
 // annotated is what annotations hang on: a mailbox, or (id 0) the server, whose private ones lie in the
 // user's account.
 type annotated struct {
-	acct mail.Account
-	id   mail.MailboxID
-	may  mail.Rights // of the user, on a mailbox
+	acct  mail.Account
+	id    mail.MailboxID
+	may   mail.Rights // of the user, on a mailbox
+	admin bool        // the user administers what it is
 }
+
+// annotating are the rights of which one is enough for the annotations of a mailbox. RFC 5464 section 3.3.
+const annotating = mail.RightRead | mail.RightSeen | mail.RightWrite | mail.RightInsert | mail.RightPost
 
 // annotated resolves the mailbox of GETMETADATA and SETMETADATA, "" is the server. RFC 5464 section 4.1.
 func (s *session) annotated(ctx context.Context, mailbox string) (annotated, error) {
 	if mailbox == "" {
-		return annotated{acct: s.acct}, nil
+		return annotated{acct: s.acct, admin: s.admin}, nil
 	}
 	m, err := s.find(ctx, mailbox)
-	return annotated{m.acct, m.box.ID, m.may}, err
+	if err == nil && m.may&annotating == 0 && !m.admin {
+		err = errNoRight
+	}
+	return annotated{acct: m.acct, id: m.box.ID, may: m.may, admin: m.admin}, err
 }
 
 // annotations are those that the user sees, by name.
@@ -34,20 +41,8 @@ func (s *session) annotations(ctx context.Context, at annotated) ([]mail.Annotat
 	if err != nil || at.id != 0 {
 		return list, err
 	}
-	return append(s.serverEntries(), list...), nil
-}
-
-// serverEntries are the shared entries of the server, which the administrator sets. RFC 5464 section 3.2.1.1.
-func (s *session) serverEntries() []mail.Annotation {
-	var out []mail.Annotation
-	for _, n := range []mail.Annotation{
-		{Name: "/shared/admin", Value: s.srv.opts.Admin}, {Name: "/shared/comment", Value: s.srv.opts.Comment},
-	} {
-		if n.Value != "" {
-			out = append(out, n)
-		}
-	}
-	return out
+	shared, err := s.serverEntries(ctx)
+	return append(shared, list...), err
 }
 
 // getMetadata is GETMETADATA. RFC 5464 section 4.2.
@@ -77,7 +72,7 @@ func chosenEntries(c *imap.GetMetadata, list []mail.Annotation) (out []mail.Anno
 	}
 	for _, n := range list {
 		_, named := exact[n.Name]
-		if !named && !belowOne(c, n.Name) {
+		if !named && !belowEntries(c, n.Name) {
 			continue
 		}
 		exact[n.Name] = true
@@ -88,7 +83,7 @@ func chosenEntries(c *imap.GetMetadata, list []mail.Annotation) (out []mail.Anno
 		out = append(out, n)
 	}
 	for _, e := range c.Entries {
-		if c.Depth == 0 && !exact[e] {
+		if c.Depth == 0 && !exact[e] && !strings.HasSuffix(e, imap.BelowAny) && !strings.HasSuffix(e, imap.BelowOne) {
 			exact[e] = true // named twice: told once
 			out = append(out, mail.Annotation{Name: e, Nil: true})
 		}
@@ -96,14 +91,20 @@ func chosenEntries(c *imap.GetMetadata, list []mail.Annotation) (out []mail.Anno
 	return out, longest
 }
 
-// belowOne tells whether a name is below one of the entries, as far as DEPTH goes.
-func belowOne(c *imap.GetMetadata, name string) bool {
-	if c.Depth == 0 {
-		return false
-	}
+// belowEntries tells whether a name is below one of the entries, as far as DEPTH or the entry goes.
+func belowEntries(c *imap.GetMetadata, name string) bool {
 	for _, e := range c.Entries {
+		depth := c.Depth
+		if above, ok := strings.CutSuffix(e, imap.BelowAny); ok {
+			e, depth = above, imap.DepthInfinity
+		} else if above, ok := strings.CutSuffix(e, imap.BelowOne); ok {
+			e, depth = above, 1
+		}
+		if depth == 0 {
+			continue
+		}
 		rest, ok := strings.CutPrefix(name, e+"/")
-		if ok && (c.Depth == imap.DepthInfinity || strings.IndexByte(rest, '/') < 0) {
+		if ok && (depth == imap.DepthInfinity || strings.IndexByte(rest, '/') < 0) {
 			return true
 		}
 	}
@@ -146,6 +147,12 @@ func (s *session) setMetadata(ctx context.Context, c *imap.SetMetadata) error {
 		if err := s.mayAnnotate(at, &c.Entries[i]); err != nil {
 			return err
 		}
+		if c.Mailbox == "" && c.Entries[i].Private() != c.Entries[0].Private() {
+			return refuse(imap.CodeCannot, "set private and shared entries of the server one after the other")
+		}
+	}
+	if c.Mailbox == "" && !c.Entries[0].Private() {
+		at.acct = s.srv.sharedEntries()
 	}
 	was := s.slot.Enter(wait.StoreWrite)
 	mod, err := at.acct.Annotate(ctx, at.id, s.acct.ID(), c.Entries)
@@ -159,31 +166,28 @@ func (s *session) setMetadata(ctx context.Context, c *imap.SetMetadata) error {
 	return err
 }
 
-// mayAnnotate tells whether the user may set an annotation: the server's shared ones are the administrator's,
-// the use of a mailbox is its owner's, and its shared ones need the right to write. RFC 5464 sections 3.2.1.1
-// and 3.3.
+// mayAnnotate tells whether the user may set an annotation: the use of a mailbox is its owner's and an administrator's, and
+// its shared ones need the right to write, or to administer it. RFC 5464 section 3.3.
 func (s *session) mayAnnotate(at annotated, n *mail.Annotation) error {
 	switch {
 	case len(n.Value) > mail.MaxAnnotationValue:
 		return refuse(codeMetadataMaxSize, "the value is too large")
-	case at.id == 0 && !n.Private():
-		return refuse(imap.CodeNoPerm, "the server's shared annotations are set by the administrator")
 	case at.id == 0:
-		return goodFilter(n)
-	case at.id != 0 && !n.Private() && at.may&mail.RightWrite == 0:
+		return mayAnnotateServer(at, n)
+	case !n.Private() && at.may&mail.RightWrite == 0 && !at.admin:
 		return errNoRight
-	case at.id != 0 && n.Name == mail.SpecialUseEntry && at.acct.ID() != s.acct.ID():
+	case n.Name == mail.SpecialUseEntry && at.acct.ID() != s.acct.ID() && !at.admin:
 		return refuse(imap.CodeNoPerm, "not your mailbox")
 	}
-	return nil
+	return noSetting(n)
 }
 
 // listMetadata answers the return option METADATA of LIST for a mailbox that is there. RFC 9590 section 3.
 func (s *session) listMetadata(ctx context.Context, m *found, name string, entries []string) error {
-	if m.may&mail.RightRead == 0 {
+	if m.may&annotating == 0 && !m.admin {
 		return nil // RFC 5464 section 3.3
 	}
-	list, err := s.annotations(ctx, annotated{m.acct, m.box.ID, m.may})
+	list, err := s.annotations(ctx, annotated{acct: m.acct, id: m.box.ID})
 	if err != nil && mail.KindOf(err) == mail.NotFound {
 		return nil // it goes: LIST is about the others too
 	}

@@ -108,7 +108,8 @@ func (s *session) setQuota(ctx context.Context, c *imap.SetQuota) error {
 	return s.tellQuota(ctx, acct, c.Root)
 }
 
-// tellQuota tells the use of an account and its limits. RFC 9208 section 4.2.1.
+// tellQuota tells the use of an account and its limits. Of an account that an administrator names these are the limits that
+// were set, if there are any: cyradm cannot read an answer that has more. RFC 9208 section 4.2.1.
 func (s *session) tellQuota(ctx context.Context, acct mail.Account, root string) error {
 	was := s.slot.Enter(wait.StoreRead)
 	u, err := acct.Usage(ctx)
@@ -116,7 +117,8 @@ func (s *session) tellQuota(ctx context.Context, acct mail.Account, root string)
 	if err != nil {
 		return err
 	}
-	if u.Limit.Mailboxes == 0 {
+	asAdmin := s.admin && root != ownQuotaRoot && u.Limit != (mail.Quota{})
+	if u.Limit.Mailboxes == 0 && !asAdmin {
 		u.Limit.Mailboxes = mail.MaxMailboxes // a limit of the server: RFC 9208 section 3.2
 	}
 	s.out.buf = imap.AppendQuota(s.out.buf, root, quotaUses(&u), s.utf8())
