@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -65,6 +66,7 @@ func New(c net.Conn, opts *Options) *Conn {
 	if sc, ok := c.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil { // else we wait by reading
 			n.sock.raw = raw
+			n.sock.limitUnsent()
 		}
 	}
 	return n // TCP_NODELAY is on: Go's default
@@ -151,6 +153,9 @@ func (c *Conn) writeBelow(p []byte) (n int, err error) {
 			m, err = c.sock.Write(piece)
 		}
 		n += m
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.sock.forget()
 	}
 	return n, err
 }

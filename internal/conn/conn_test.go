@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -313,6 +314,22 @@ func TestDeadlines(t *testing.T) {
 		t.Errorf("StartTLS: %v", err)
 	}
 	client.Close()
+}
+
+// TestNotReading has a client read nothing: the kernel takes no more than a piece beside what it sends, and keeps nothing once
+// the connection has ended.
+func TestNotReading(t *testing.T) {
+	c, client := pair(t, &Options{Write: 20 * time.Millisecond})
+	if err := client.(*net.TCPConn).SetReadBuffer(2 << 10); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Write(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) || n > 1<<20 {
+		t.Errorf("the kernel took %d octets, %v", n, err)
+	}
+	c.Abort()
+	if _, err := io.Copy(io.Discard, client); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the client had all to the end: %v", err)
+	}
 }
 
 func TestCloseGentlyDeliversTheLastWords(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // socket is the connection below TLS: it counts octets, and can be waited for and read without waiting.
@@ -51,6 +53,24 @@ func (s *socket) Write(p []byte) (int, error) {
 	n, err := s.Conn.Write(p)
 	s.out.Add(int64(n))
 	return n, err
+}
+
+// maxUnsent is how much the kernel takes of us that it cannot send yet, octets. Without a bound it is what Linux allows a
+// socket's buffer to grow to, 4 MiB by default, for each client that does not read; what is on its way is not bounded by it.
+const maxUnsent = 128 << 10
+
+// limitUnsent has writes wait while maxUnsent waits to be sent. tcp(7), TCP_NOTSENT_LOWAT.
+func (s *socket) limitUnsent() {
+	_ = s.raw.Control(func(fd uintptr) { // other sockets than TCP's have no such option, and small buffers
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, maxUnsent)
+	})
+}
+
+// forget has the kernel drop what the client did not take, instead of offering it for minutes after the end.
+func (s *socket) forget() {
+	if t, ok := s.Conn.(interface{ SetLinger(sec int) error }); ok {
+		_ = t.SetLinger(0) // the connection is of no use any more, whatever it answers
+	}
 }
 
 // readNow reads what is there.

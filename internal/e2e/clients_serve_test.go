@@ -31,7 +31,7 @@ func get(t *testing.T, s *Server, path string) (int, string) {
 }
 
 // status is `constance status --json`.
-func status(t *testing.T, s *Server) admin.View {
+func status(t testing.TB, s *Server) admin.View {
 	t.Helper()
 	var v admin.View
 	if err := json.Unmarshal([]byte(s.Run(t, "", "status", "--json")), &v); err != nil {

@@ -92,7 +92,7 @@ func port(t *testing.T, addr string) string {
 }
 
 // login is a session of our own client.
-func login(t *testing.T, s *Server, user, password string) *imapclient.Client {
+func login(t testing.TB, s *Server, user, password string) *imapclient.Client {
 	t.Helper()
 	c, _, err := imapclient.Dial(s.IMAP)
 	if err != nil {
@@ -104,7 +104,7 @@ func login(t *testing.T, s *Server, user, password string) *imapclient.Client {
 }
 
 // do is a command that must be answered OK; the untagged responses.
-func do(t *testing.T, c *imapclient.Client, command string) []string {
+func do(t testing.TB, c *imapclient.Client, command string) []string {
 	t.Helper()
 	got, err := c.MustOK(command)
 	if err != nil {
@@ -136,7 +136,7 @@ func deliverMany(t *testing.T, s *Server, user string, from, to int) {
 }
 
 // awaitTrue looks until something is so; it fails the test after a while.
-func awaitTrue(t *testing.T, what string, so func() bool) {
+func awaitTrue(t testing.TB, what string, so func() bool) {
 	t.Helper()
 	deadline, tick := time.After(startTimeout), time.NewTicker(20*time.Millisecond)
 	defer tick.Stop()

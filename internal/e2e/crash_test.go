@@ -383,7 +383,7 @@ func killOne(t *testing.T, s *Server, service string, rng *rand.Rand) int {
 }
 
 // workersOf are the workers of a service that say so themselves and are children of the master.
-func workersOf(t *testing.T, s *Server, service string) (pids []int) {
+func workersOf(t testing.TB, s *Server, service string) (pids []int) {
 	t.Helper()
 	awaitTrue(t, "workers of "+service, func() bool {
 		pids = pids[:0]

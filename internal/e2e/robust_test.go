@@ -14,7 +14,7 @@ import (
 const memoryMargin = 96 << 20
 
 // resident is the memory of the imap workers, octets.
-func resident(t *testing.T, s *Server) (sum int64) {
+func resident(t testing.TB, s *Server) (sum int64) {
 	t.Helper()
 	for _, pid := range workersOf(t, s, "imap") {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))

@@ -8,8 +8,10 @@ import (
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/constance-mail/constance/internal/auth"
@@ -245,6 +247,9 @@ func (s *session) bye(code imap.RespCode, text string, err error) {
 	s.over, s.reason, s.err = true, text, err
 }
 
+// gone are errors by which a client has left, politely or not.
+var gone = []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE}
+
 // end ends the session because the connection failed, or can go no further.
 func (s *session) end(err error) {
 	if s.over {
@@ -255,7 +260,7 @@ func (s *session) end(err error) {
 	switch {
 	case errors.As(err, &se):
 		s.bye(imap.CodeTooBig, se.Text, err)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case slices.ContainsFunc(gone, func(g error) bool { return errors.Is(err, g) }):
 		s.reason = "client closed"
 	case s.overdue.Load(), errors.Is(err, net.ErrClosed):
 		s.reason = "took too long"
