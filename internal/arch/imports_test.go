@@ -15,7 +15,7 @@ var may = map[string][]string{
 	// pure, or one connection: they know no store
 	"internal/wait": {}, "internal/message": {}, "internal/deflate": {}, "internal/conn": {"deflate", "wait"}, "internal/cert": {},
 	"internal/imapclient": {"deflate"}, "internal/proc": {}, "internal/systemd": {}, "internal/agentx": {},
-	"internal/config": {}, "internal/demo": {}, "internal/fold": {}, "internal/trigram": {"fold"}, "internal/imap": {"message"}, "internal/imap/wire": {},
+	"internal/config": {}, "internal/demo": {}, "internal/fold": {}, "internal/trigram": {"fold"}, "internal/fuzzy": {"fold"}, "internal/imap": {"message"}, "internal/imap/wire": {},
 
 	"internal/limit": {}, "internal/notify": {}, "internal/auth": {"limit"},
 
@@ -24,7 +24,7 @@ var may = map[string][]string{
 	"internal/store/storetest": {"fold", "message", "store/mem"},
 	"internal/deliver":         {"message"},
 
-	"internal/imapd": {"auth", "conn", "deflate", "fold", "imap", "limit", "message", "wait"},
+	"internal/imapd": {"auth", "conn", "deflate", "fold", "fuzzy", "imap", "limit", "message", "wait"},
 	"internal/lmtpd": {"auth", "conn", "deliver", "limit", "wait"},
 	"internal/admin": {},
 

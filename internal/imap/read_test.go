@@ -156,6 +156,7 @@ var seeds = []string{
 	"NOTIFY NONE", "NOTIFY SET (mailboxes (INBOX a) (MailboxName SubscriptionChange X-foo)) (inboxes (ServerMetadataChange))",
 	"ESEARCH IN (mailboxes \"folder1\" subtree-one (folder2 x)) RETURN (COUNT) unseen", "ESEARCH IN (selected personal) FROM x",
 	"SEARCH FILTER on-the-road NOT (FILTER x ALL)",
+	`SEARCH RETURN (RELEVANCY ALL) FUZZY (SUBJECT "IMAP break" FROM x) SEEN`, "SORT RETURN (RELEVANCY) (RELEVANCY) UTF-8 FUZZY NOT FUZZY TEXT Helo",
 	"SEARCH TEXT {6+}\r\nab\r\ncd",
 	"FETCH 1 (PREVIEW (LAZY) UID)", "UIDBATCHES 500 1:2", `REPLACE 4 a (\Seen) {3+}`,
 	`UID REPLACE * a CATENATE (URL "/;UID=1" TEXT {1+}`, "APPEND a UTF8 (~{3+}", "APPEND a CATENATE (TEXT ~{3}",

@@ -28,14 +28,15 @@ const (
 	ReturnMax
 	ReturnAll
 	ReturnCount
-	ReturnSave    // RFC 5182
-	ReturnPartial // RFC 9394 section 3.1
-	ReturnContext // the search may come again: only a hint. RFC 5267 section 4.2
-	ReturnUpdate  // changes of the results are told. RFC 5267 section 4.3
+	ReturnSave      // RFC 5182
+	ReturnPartial   // RFC 9394 section 3.1
+	ReturnContext   // the search may come again: only a hint. RFC 5267 section 4.2
+	ReturnUpdate    // changes of the results are told. RFC 5267 section 4.3
+	ReturnRelevancy // how well each result matches what FUZZY is about. RFC 6203 section 4
 )
 
 // returnWords are the words of the result options, in the order of their bits.
-var returnWords = [...]string{"MIN", "MAX", "ALL", "COUNT", "SAVE", "PARTIAL", "CONTEXT", "UPDATE"}
+var returnWords = [...]string{"MIN", "MAX", "ALL", "COUNT", "SAVE", "PARTIAL", "CONTEXT", "UPDATE", "RELEVANCY"}
 
 // Window is a run of results by their places, both included, as it was written: the first result is 1, or with FromEnd
 // the last one is. First may be larger than Last: that is the same run. RFC 9394 section 4 (partial-range).
@@ -71,7 +72,7 @@ func (w Window) Of(n int) (from, to int) {
 // SearchKey is a criterion. Op says which of the other fields mean something.
 type SearchKey struct {
 	Op    SearchOp
-	Keys  []SearchKey // SearchAnd: any number, SearchOr: two, SearchNot: one
+	Keys  []SearchKey // SearchAnd: any number, SearchOr: two, SearchNot and SearchFuzzy: one
 	Set   NumSet      // SearchSeq, SearchUID
 	Text  string      // the text to look for, EmailID's and ThreadID's identifier, SearchKeyword's flag
 	Field string      // SearchHeader: the field's name; SearchModSeq: the entry name, "" if not given
@@ -89,6 +90,7 @@ const (
 	SearchAnd                // every one of Keys
 	SearchOr                 // one of Keys
 	SearchNot                // not Keys[0]
+	SearchFuzzy              // what is about Keys[0]. RFC 6203 section 3
 	SearchSeq                // message numbers, or the saved result
 	SearchUID                // UIDs
 	SearchUIDAfter           // UIDs above N. RFC 9738 section 3.2
@@ -123,11 +125,21 @@ const (
 	SearchFilter   // the filter named Text. RFC 5466
 )
 
+// Has tells whether the key, or one in it, looks at that.
+func (k *SearchKey) Has(op SearchOp) bool {
+	for i := range k.Keys {
+		if k.Keys[i].Has(op) {
+			return true
+		}
+	}
+	return k.Op == op
+}
+
 // Verb is "SEARCH".
 func (*Search) Verb() string { return "SEARCH" }
 
 // searchOpWords are the words with which a key is written, in the order of SearchOp; "" is written otherwise.
-var searchOpWords = [...]string{SearchAll: "ALL", SearchOr: "OR", SearchNot: "NOT", SearchUID: "UID",
+var searchOpWords = [...]string{SearchAll: "ALL", SearchOr: "OR", SearchNot: "NOT", SearchFuzzy: "FUZZY", SearchUID: "UID",
 	SearchUIDAfter: "UIDAFTER", SearchUIDBefore: "UIDBEFORE",
 	SearchRecent: "RECENT",
 	SearchBcc:    "BCC", SearchCc: "CC", SearchFrom: "FROM", SearchSubject: "SUBJECT", SearchTo: "TO",
@@ -197,7 +209,7 @@ func (k *SearchKey) append(b []byte, utf8 bool) []byte {
 		b = append(b, ' ')
 	}
 	switch k.Op {
-	case SearchNot, SearchOr:
+	case SearchNot, SearchOr, SearchFuzzy:
 		b = appendSearchKeys(b, k.Keys, utf8)
 	case SearchSeq, SearchUID:
 		b = k.Set.Append(b)

@@ -30,8 +30,8 @@ const (
 	argModSeq
 	argID
 	argFilter
-	argNot
-	argOr
+	argKey
+	argTwoKeys
 	argSystemFlag // none: the word says the flag
 )
 
@@ -43,7 +43,7 @@ type searchWord struct {
 	flag mail.Flag // of argSystemFlag
 }
 
-// searchWords is search-key by its words. RFC 9051 section 9, RFC 3501 section 9, RFC 5032, RFC 7162, RFC 8474, RFC
+// searchWords is search-key by its words. RFC 9051 section 9, RFC 3501 section 9, RFC 5032, RFC 6203, RFC 7162, RFC 8474, RFC
 // 8514, RFC 9738.
 var searchWords = map[string]searchWord{
 	"ALL":      {op: SearchAll},
@@ -77,7 +77,8 @@ var searchWords = map[string]searchWord{
 	"MODSEQ":  {op: SearchModSeq, arg: argModSeq},
 	"EMAILID": {op: SearchEmailID, arg: argID}, "THREADID": {op: SearchThreadID, arg: argID},
 	"FILTER": {op: SearchFilter, arg: argFilter},
-	"NOT":    {op: SearchNot, arg: argNot}, "OR": {op: SearchOr, arg: argOr},
+	"NOT":    {op: SearchNot, arg: argKey}, "OR": {op: SearchOr, arg: argTwoKeys},
+	"FUZZY": {op: SearchFuzzy, arg: argKey},
 }
 
 // searchParser counts what the bounds are about.
@@ -142,7 +143,7 @@ func (c *Search) returns(d *wire.Decoder) bool {
 	return true
 }
 
-// option reads search-return-opt; RFC 9051 section 9, RFC 9394 section 4.
+// option reads search-return-opt; RFC 9051 section 9, RFC 6203 section 7, RFC 9394 section 4.
 func (c *Search) option(d *wire.Decoder) bool {
 	i := slices.Index(returnWords[:], string(d.MustWord()))
 	if i < 0 {
@@ -258,10 +259,10 @@ func (p *searchParser) argument(k *SearchKey, arg searchArg) bool {
 		return d.MustAString(&k.Text)
 	case argFilter:
 		return mustFilterName(d, &k.Text)
-	case argNot:
+	case argKey:
 		k.Keys = make([]SearchKey, 1)
 		return p.key(&k.Keys[0], searchStart(d))
-	case argOr:
+	case argTwoKeys:
 		k.Keys = make([]SearchKey, 2)
 		return p.key(&k.Keys[0], searchStart(d)) && d.MustSP() && p.key(&k.Keys[1], searchStart(d))
 	case argNone, argSystemFlag:

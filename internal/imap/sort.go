@@ -22,7 +22,7 @@ type SortCriterion struct {
 // SortKey says which of a message's values is compared.
 type SortKey uint8
 
-// The sort keys. RFC 5256 section 3, RFC 5957 section 4.
+// The sort keys. RFC 5256 section 3, RFC 5957 section 4, RFC 6203 section 6.
 const (
 	SortArrival SortKey = iota
 	SortCc
@@ -33,10 +33,12 @@ const (
 	SortTo
 	SortDisplayFrom
 	SortDisplayTo
+	SortRelevancy // the highest first
 )
 
 // sortWords are the words of the sort keys, in their order.
-var sortWords = [...]string{"ARRIVAL", "CC", "DATE", "FROM", "SIZE", "SUBJECT", "TO", "DISPLAYFROM", "DISPLAYTO"}
+var sortWords = [...]string{"ARRIVAL", "CC", "DATE", "FROM", "SIZE", "SUBJECT", "TO", "DISPLAYFROM", "DISPLAYTO",
+	"RELEVANCY"}
 
 // maxCriteria bounds the criteria of one SORT. More than there are keys, each in both directions, say nothing new.
 const maxCriteria = 2 * len(sortWords)

@@ -28,7 +28,7 @@ type sortSource struct {
 	number func(p *mail.Page, row int, d *mail.Digest) int64
 }
 
-// sources are the sort keys. RFC 5256 section 3, RFC 5957 section 4.
+// sources are the sort keys but RELEVANCY. RFC 5256 section 3, RFC 5957 section 4.
 var sources = [...]sortSource{
 	imap.SortArrival:     {number: func(p *mail.Page, row int, _ *mail.Digest) int64 { return p.Internal[row] }},
 	imap.SortSize:        {number: func(p *mail.Page, row int, _ *mail.Digest) int64 { return p.Sizes[row] }},
@@ -54,6 +54,10 @@ func ordered(n int64) uint64 { return uint64(n) ^ 1<<63 }
 
 // values fills values with those of uids, which were found.
 func (q *searcher) values(ctx context.Context, k imap.SortKey, uids []mail.UID, values []uint64) error {
+	if k == imap.SortRelevancy {
+		q.scoreValues(values)
+		return nil
+	}
 	if src := &sources[k]; src.want == 0 {
 		q.snapshotValues(src, uids, values)
 		return nil

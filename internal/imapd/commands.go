@@ -105,9 +105,9 @@ func byUID(c imap.Command) bool {
 	case *imap.Store:
 		return c.UID
 	case *imap.Search:
-		return c.UID && !usesNumbers(&c.Key) // RFC 7162 section 3.2.10.2
+		return c.UID && !c.Key.Has(imap.SearchSeq) // RFC 7162 section 3.2.10.2
 	case *imap.ESearch:
-		return !usesNumbers(&c.Search.Key)
+		return !c.Search.Key.Has(imap.SearchSeq)
 	case *imap.Sort:
 		return byUID(&c.Search)
 	case *imap.Thread:
@@ -130,28 +130,15 @@ func byNumber(c imap.Command) bool {
 	case *imap.Replace:
 		return !c.UID
 	case *imap.Search:
-		return !c.UID || usesNumbers(&c.Key)
+		return !c.UID || c.Key.Has(imap.SearchSeq)
 	case *imap.ESearch:
-		return usesNumbers(&c.Search.Key)
+		return c.Search.Key.Has(imap.SearchSeq)
 	case *imap.Sort:
 		return byNumber(&c.Search)
 	case *imap.Thread:
 		return byNumber(&c.Search)
 	case *imap.Select:
 		return c.QResync != nil && len(c.QResync.MatchSeqs) > 0
-	}
-	return false
-}
-
-// usesNumbers tells whether a search names messages by number.
-func usesNumbers(k *imap.SearchKey) bool {
-	if k.Op == imap.SearchSeq {
-		return true
-	}
-	for i := range k.Keys {
-		if usesNumbers(&k.Keys[i]) {
-			return true
-		}
 	}
 	return false
 }

@@ -24,6 +24,7 @@ type updating struct {
 	criteria []imap.SortCriterion
 	set      mail.UIDSet // what the client knows of
 	order    []mail.UID  // set in the order of criteria, if there are any
+	scores   scoresByUID // of set, if they are sorted by
 	told     mail.ModSeq // every change up to this one is in set
 	last     mail.UID    // and every message up to this one
 }
@@ -55,8 +56,12 @@ func (s *session) keepUpdated(c *imap.Search, criteria []imap.SortCriterion, r *
 		s.out.buf = append(b, "\"] too many updated searches, or too large\r\n"...)
 		return
 	}
-	s.sel.contexts = append(s.sel.contexts, &updating{tag: s.tag, uid: c.UID, key: r.q.again, criteria: criteria, set: r.set,
-		order: r.order, told: r.q.snap.Mailbox.HighestMod, last: s.sel.view.max()})
+	u := &updating{tag: s.tag, uid: c.UID, key: r.q.again, criteria: criteria, set: r.set, order: r.order,
+		told: r.q.snap.Mailbox.HighestMod, last: s.sel.view.max()}
+	if sortsByRelevancy(criteria) {
+		u.scores = r.q.scoresByUID()
+	}
+	s.sel.contexts = append(s.sel.contexts, u)
 }
 
 // frozen is a key whose message numbers are UIDs: they are evaluated when the command is received. RFC 5267 section
@@ -118,7 +123,7 @@ func (s *session) updateContext(ctx context.Context, snap *mail.Snapshot, u *upd
 	q := s.searchIn(s.sel.acct, snap, &s.sel.view)
 	q.recent = s.sel.recent
 	key := u.key
-	q.key = q.compile(&key)
+	q.ready(&key, sortsByRelevancy(u.criteria))
 	examined, err := q.changed(ctx, u.told, u.last)
 	if err != nil {
 		return err
@@ -188,7 +193,11 @@ func (s *session) tellAdded(ctx context.Context, u *updating, q *searcher, added
 		u.set.AddRange(r.Start, r.Stop)
 	}
 	if u.criteria != nil {
-		q.found = u.set.Intersect(q.snap.UIDSet())
+		all := u.set.Intersect(q.snap.UIDSet())
+		if q.scored {
+			u.rescore(q, added, all)
+		}
+		q.found = all
 		if u.order, err = q.sorted(ctx, u.criteria); err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ func (s *session) eSearch(ctx context.Context, c *imap.ESearch) error {
 		b := append(append(s.out.buf, `* NO [NOUPDATE "`...), s.tag...)
 		s.out.buf = append(b, "\"] not for ESEARCH\r\n"...)
 	}
-	prepared := s.prepare(ctx, &c.Search)
+	prepared := s.prepare(ctx, &c.Search, c.Search.Return&imap.ReturnRelevancy != 0)
 	switch {
 	case save:
 		return s.saving(&c.Search, func() (*results, error) {
@@ -72,7 +72,7 @@ func (s *session) eSearchOne(ctx context.Context, c *imap.Search, q *searcher, n
 	if err := s.wholeSearch(q, &c.Key); err != nil {
 		return nil, err
 	}
-	q.key = q.compile(&c.Key)
+	q.ready(&c.Key, c.Return&imap.ReturnRelevancy != 0)
 	if err := q.run(ctx); err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ type filters struct {
 // expandFilters puts what the filters in a search stand for in their place. Filters are in UTF-8, and so has
 // the search to be. RFC 5466 section 3.1.
 func (s *session) expandFilters(ctx context.Context, c *imap.Search) error {
-	if !hasFilter(&c.Key) {
+	if !c.Key.Has(imap.SearchFilter) {
 		return nil
 	}
 	if c.Charset != "" && c.Charset != "UTF-8" && c.Charset != "US-ASCII" {
@@ -40,23 +40,10 @@ func (s *session) expandFilters(ctx context.Context, c *imap.Search) error {
 	if err := f.expand(&c.Key, 0); err != nil {
 		return err
 	}
-	if s.features&featUIDOnly != 0 && usesNumbers(&c.Key) { // RFC 9586 section 3
+	if s.features&featUIDOnly != 0 && c.Key.Has(imap.SearchSeq) { // RFC 9586 section 3
 		return badError{imap.CodeUIDRequired, "a filter names messages by number"}
 	}
 	return nil
-}
-
-// hasFilter tells whether a key names a filter.
-func hasFilter(k *imap.SearchKey) bool {
-	if k.Op == imap.SearchFilter {
-		return true
-	}
-	for i := range k.Keys {
-		if hasFilter(&k.Keys[i]) {
-			return true
-		}
-	}
-	return false
 }
 
 // expand does so in one key; depth is how many filters it lies in.

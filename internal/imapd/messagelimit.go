@@ -145,7 +145,7 @@ func (s *session) wholeSearch(q *searcher, k *imap.SearchKey) error {
 // among are those of uids that the sets of messages which a key asks for do not leave out.
 func (q *searcher) among(uids mail.UIDSet, k *imap.SearchKey) mail.UIDSet {
 	switch k.Op {
-	case imap.SearchAnd:
+	case imap.SearchAnd, imap.SearchFuzzy:
 		for i := range k.Keys {
 			uids = q.among(uids, &k.Keys[i])
 		}

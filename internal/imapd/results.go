@@ -12,13 +12,16 @@ type results struct {
 	q     *searcher
 	set   mail.UIDSet
 	order []mail.UID // as SORT puts set; nil: as in the mailbox
+	// scores are those of the results, in their order; nil if nobody asked. RFC 6203 section 4.
+	scores []uint8
 	// modSeq: a key asked for MODSEQ, which has the answer tell one too. RFC 7162 section 3.1.5.
 	modSeq bool
 }
 
 // results are what the search has found, sorted if order is not nil.
 func (q *searcher) results(c *imap.Search, order []mail.UID) *results {
-	return &results{q: q, set: q.found, order: order, modSeq: hasModSeq(&c.Key) && len(q.found) > 0}
+	return &results{q: q, set: q.found, order: order, scores: q.scoresIn(order),
+		modSeq: c.Key.Has(imap.SearchModSeq) && len(q.found) > 0}
 }
 
 // first and last are ends of the results, which are not empty.
@@ -176,6 +179,9 @@ func (s *session) tellResults(c *imap.Search, r *results) error {
 	}
 	if want&imap.ReturnPartial != 0 {
 		s.tellWindow(c, r)
+	}
+	if want&imap.ReturnRelevancy != 0 {
+		s.tellRelevancy(c, r)
 	}
 	if want&imap.ReturnCount != 0 {
 		s.out.buf = strconv.AppendInt(append(s.out.buf, " COUNT "...), int64(r.set.Len()), 10)

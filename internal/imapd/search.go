@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/constance-mail/constance/internal/fold"
+	"github.com/constance-mail/constance/internal/fuzzy"
 	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/mail"
 	"github.com/constance-mail/constance/internal/message"
@@ -33,6 +34,12 @@ type searcher struct {
 	find   fold.Finder
 	fields []byte // scratch
 	err    error  // the first failure to read content
+
+	fuzzy    bool          // while the key is made ready: it is below FUZZY
+	words    int           // of FUZZY texts
+	likeness fuzzy.Scratch // of all of them
+	scored   bool          // how well messages match is asked for
+	scores   []uint8       // of found, in its order, if scored
 
 	texts  [][]byte          // what the index of text can be asked for
 	index  []mail.Candidates // what it said of each, nil before it was asked
@@ -107,9 +114,13 @@ func (q *searcher) knownOf(p *mail.Page) int {
 func (q *searcher) note(p *mail.Page, v *verdicts) {
 	n := q.knownOf(p)
 	for row, v := range v[:n] {
-		if v == yes {
-			q.found.Add(p.UIDs[row])
-			q.highest = max(q.highest, p.ModSeqs[row])
+		if v == no {
+			continue
+		}
+		q.found.Add(p.UIDs[row])
+		q.highest = max(q.highest, p.ModSeqs[row])
+		if v > unknown {
+			q.scores = append(q.scores, v.score())
 		}
 	}
 	q.done += n
@@ -222,19 +233,6 @@ func (q *searcher) keep(row int, d *mail.Digest) {
 	}
 }
 
-// hasModSeq tells whether a key asks for MODSEQ, which has the answer tell one too. RFC 7162 section 3.1.5.
-func hasModSeq(k *imap.SearchKey) bool {
-	if k.Op == imap.SearchModSeq {
-		return true
-	}
-	for i := range k.Keys {
-		if hasModSeq(&k.Keys[i]) {
-			return true
-		}
-	}
-	return false
-}
-
 // decodeTexts turns all text of a key from that charset into UTF-8.
 func decodeTexts(k *imap.SearchKey, charset string) bool {
 	for i := range k.Keys {
@@ -263,27 +261,31 @@ func (s *session) searchIn(acct mail.Account, snap *mail.Snapshot, v *view) *sea
 		hands: s.srv.hands, find: newFinder(s.collation)}
 }
 
-// prepare makes the key of a search one without filters, in UTF-8.
-func (s *session) prepare(ctx context.Context, c *imap.Search) error {
+// prepare makes the key of a search one without filters, in UTF-8, and refuses relevancy where there is none.
+func (s *session) prepare(ctx context.Context, c *imap.Search, scored bool) error {
 	if err := s.expandFilters(ctx, c); err != nil {
 		return err
 	}
 	if _, known := message.Charset(c.Charset); c.Charset != "" && !known || !decodeTexts(&c.Key, c.Charset) {
 		return refuse(imap.CodeBadCharset+" (US-ASCII UTF-8)", "this charset is not supported")
 	}
+	if scored && !c.Key.Has(imap.SearchFuzzy) { // RFC 6203 sections 4 and 6
+		return bad("RELEVANCY is for searches with FUZZY")
+	}
 	if err := s.mayUpdate(c); err != nil {
 		return err
 	}
-	if hasModSeq(&c.Key) {
+	if c.Key.Has(imap.SearchModSeq) {
 		s.enable(featCondStore) // RFC 7162 section 3.1
 	}
 	return nil
 }
 
 // searched carries out the search of a SEARCH, SORT or THREAD in the selected mailbox; whole: of all messages or none,
-// where there are too many. RFC 9051 section 6.4.4.
-func (s *session) searched(ctx context.Context, c *imap.Search, whole bool) (*searcher, error) {
-	if err := s.prepare(ctx, c); err != nil {
+// where there are too many; scored: its results have relevancy. RFC 9051 section 6.4.4.
+func (s *session) searched(ctx context.Context, c *imap.Search, whole, scored bool) (*searcher, error) {
+	scored = scored || c.Return&imap.ReturnRelevancy != 0
+	if err := s.prepare(ctx, c, scored); err != nil {
 		return nil, err
 	}
 	snap, err := s.sel.acct.Snapshot(ctx, s.sel.id)
@@ -304,7 +306,7 @@ func (s *session) searched(ctx context.Context, c *imap.Search, whole bool) (*se
 	if err != nil {
 		return nil, err
 	}
-	q.key = q.compile(&key)
+	q.ready(&key, scored)
 	return q, q.run(ctx)
 }
 
@@ -314,7 +316,7 @@ func (s *session) search(ctx context.Context, c *imap.Search) error {
 		return bad("no CHARSET after ENABLE UTF8=ACCEPT") // RFC 6855 section 3
 	}
 	return s.saving(c, func() (*results, error) {
-		q, err := s.searched(ctx, c, false)
+		q, err := s.searched(ctx, c, false, false)
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/constance-mail/constance/internal/fold"
+	"github.com/constance-mail/constance/internal/fuzzy"
 	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/mail"
 	"github.com/constance-mail/constance/internal/message"
@@ -20,6 +21,7 @@ const (
 	no verdict = iota
 	yes
 	unknown // more has to be read
+	// What is above says yes, and how well: see relevancy.go.
 )
 
 func verdictOf(b bool) verdict {
@@ -48,8 +50,10 @@ type criterion struct {
 	from, to int64 // the half-open interval that number must be in
 	text     int   // which of Digest.Texts must hold needle
 	needle   []byte
-	asked    int    // of the texts that the index is asked for, from 1; 0 none
-	field    string // a header field's name
+	asked    int            // of the texts that the index is asked for, from 1; 0 none
+	field    string         // a header field's name
+	like     *fuzzy.Matcher // of FUZZY texts
+	points   uint8          // of the message that it said yes to last; 0: there is no more or less
 }
 
 // numberOf are the columns that can be asked for as an interval, without reading more than the snapshot.
@@ -78,12 +82,19 @@ const day = 24 * 60 * 60 // seconds
 
 // compile makes a key ready.
 func (q *searcher) compile(k *imap.SearchKey) criterion {
+	if q.fuzzy {
+		if c, ok := q.compileLike(k); ok {
+			return c
+		}
+	}
 	c := criterion{needle: fold.AppendAs(q.collation, nil, k.Text)}
 	switch k.Op {
 	case imap.SearchAll, imap.SearchSaveDateSupported:
 		c.test = func(*criterion, *searcher, *candidate) verdict { return yes }
 	case imap.SearchAnd, imap.SearchOr, imap.SearchNot:
 		q.compileLogic(&c, k)
+	case imap.SearchFuzzy:
+		c = q.compileFuzzy(k)
 	case imap.SearchSeq, imap.SearchUID:
 		c.test, c.uids = (*criterion).inSet, q.view.bounds(k.Set, k.Op == imap.SearchUID, q.saved)
 	case imap.SearchRecent:
@@ -131,6 +142,9 @@ func (q *searcher) compileLogic(c *criterion, k *imap.SearchKey) {
 		c.test = (*criterion).or
 	default:
 		c.test = (*criterion).not
+	}
+	if test := scoredLogic[k.Op]; test != nil && q.scored {
+		c.test = test
 	}
 }
 

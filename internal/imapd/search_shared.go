@@ -37,6 +37,7 @@ func (q *searcher) helpers(n int) []searcher {
 	for i := range helpers {
 		helpers[i] = searcher{acct: q.acct, snap: q.snap, view: q.view, recent: q.recent, saved: q.saved, collation: q.collation,
 			now: q.now, want: q.want, key: q.key, texts: q.texts, index: q.index, find: newFinder(q.collation)}
+		q.giveFuzzy(&helpers[i])
 	}
 	return helpers
 }

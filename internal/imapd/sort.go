@@ -10,7 +10,7 @@ import (
 // sort is SORT and UID SORT. RFC 5256 section 3, RFC 5267 section 3.
 func (s *session) sort(ctx context.Context, c *imap.Sort) error {
 	return s.saving(&c.Search, func() (*results, error) {
-		q, err := s.searched(ctx, &c.Search, true)
+		q, err := s.searched(ctx, &c.Search, true, sortsByRelevancy(c.Criteria))
 		if err != nil {
 			return nil, err
 		}

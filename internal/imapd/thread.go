@@ -10,7 +10,7 @@ import (
 
 // thread is THREAD and UID THREAD. RFC 5256 section 3.
 func (s *session) thread(ctx context.Context, c *imap.Thread) error {
-	q, err := s.searched(ctx, &c.Search, true)
+	q, err := s.searched(ctx, &c.Search, true, false)
 	if err != nil {
 		return err
 	}
