@@ -210,11 +210,18 @@ func (k *conversation) compare(i int, p *peer) {
 	if p.wrong != "" {
 		k.t.Fatalf("client %d: %s", i, p.wrong)
 	}
-	box, err := k.store.Account("alice").Mailbox(context.Background(), mail.Inbox)
+	k.compareWith(k.store.Account("alice"), i)
+}
+
+// compareWith compares what a client knows with an account's INBOX.
+func (k *conversation) compareWith(acct mail.Account, i int) {
+	k.t.Helper()
+	p := k.peers[i]
+	box, err := acct.Mailbox(context.Background(), mail.Inbox)
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	truth := k.truth(box.ID)
+	truth := k.truth(acct, box.ID)
 	var want, got strings.Builder
 	for _, u := range slices.Sorted(maps.Keys(truth)) {
 		fmt.Fprintf(&want, "%d %s\n", u, truth[u])
@@ -228,9 +235,9 @@ func (k *conversation) compare(i int, p *peer) {
 }
 
 // truth is the flags of the messages in a mailbox, by UID.
-func (k *conversation) truth(box mail.MailboxID) map[int]string {
+func (k *conversation) truth(acct mail.Account, box mail.MailboxID) map[int]string {
 	k.t.Helper()
-	snap, err := k.store.Account("alice").Snapshot(context.Background(), box)
+	snap, err := acct.Snapshot(context.Background(), box)
 	if err != nil {
 		k.t.Fatal(err)
 	}

@@ -110,7 +110,7 @@ func (k *conversation) resync(c *choices) {
 // compareCache compares what a client has cached with what is there.
 func (k *conversation) compareCache(cache map[int]string, box mail.MailboxID, old, p *peer) {
 	k.t.Helper()
-	truth := k.truth(box)
+	truth := k.truth(k.store.Account("alice"), box)
 	for u, flags := range cache {
 		if want, ok := truth[u]; !ok || want != flags {
 			k.t.Fatalf("%s%d is cached with %q; there: %v %q\n%s\n-- anew --\n%s", p.wrong, u, flags, ok, want,
