@@ -104,3 +104,26 @@ func TestLimitIsTold(t *testing.T) {
 		}
 	}
 }
+
+// TestLimitOfAppend: the limit that is announced is told by its own code; without one an APPEND takes 1000 messages.
+func TestLimitOfAppend(t *testing.T) {
+	for _, c := range []struct {
+		limit, n int
+		want     string
+	}{
+		{0, maxAppend, "a OK [APPENDUID "}, {0, maxAppend + 1, "a NO [LIMIT] "},
+		{2, 2, "a OK [APPENDUID "}, {2, 3, "a NO [MESSAGELIMIT 2] "},
+		{5000, maxAppend + 1, "a NO [LIMIT] "},
+	} {
+		s := startServer(t, func(o *Options) { o.MessageLimit = c.limit })
+		k := s.login("ann")
+		k.send("a APPEND INBOX" + strings.Repeat(" {1+}\r\nx", c.n) + "\r\n")
+		k.want(c.want)
+		want := c.n
+		if strings.HasPrefix(c.want, "a NO") {
+			want = 0
+		}
+		k.send("b STATUS INBOX (MESSAGES)\r\n")
+		k.want(fmt.Sprintf(`* STATUS "INBOX" (MESSAGES %d)`, want))
+	}
+}

@@ -133,7 +133,7 @@ type Messages interface {
 	TextCandidates(ctx context.Context, first, last ContentID, texts [][]byte) ([]Candidates, error)
 
 	// The changes below count in the Progress of their ctx the messages that they have dealt with: SetFlags and Expunge those of
-	// uids, the others those that they have put into a mailbox.
+	// uids, the others those that come into a mailbox.
 
 	// NewUpload begins a message of about size octets (-1 unknown).
 	NewUpload(ctx context.Context, size int64) (Upload, error)

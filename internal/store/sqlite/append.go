@@ -109,6 +109,7 @@ func (t *tx) appendAll(b *box, msgs []mail.NewMessage, ups []*upload, who mail.A
 		if err := t.addContent(ups[i], msgs[i].Digest); err != nil {
 			return out, err
 		}
+		t.done.Add(1)
 		out.UIDs = append(out.UIDs, entries[i].uid)
 		out.Contents = append(out.Contents, entries[i].content)
 	}

@@ -169,7 +169,8 @@ func (t *tx) translate(entries []entry, src, dst *box) error {
 	return nil
 }
 
-// refer counts one more reference to each content. Neighbours go in one statement.
+// refer counts one more reference to each content, which takes longer than all else that a copy does. Neighbours go in one
+// statement, but no more of them than is told as progress at once.
 func (t *tx) refer(entries []entry) error {
 	s, err := t.c.prep("UPDATE item SET n = n + 1 WHERE id BETWEEN ? AND ?")
 	if err != nil {
@@ -177,7 +178,7 @@ func (t *tx) refer(entries []entry) error {
 	}
 	for i := 0; i < len(entries); {
 		j := i + 1
-		for j < len(entries) && entries[j].content == entries[j-1].content+1 {
+		for j < len(entries) && j-i < mail.PageSize && entries[j].content == entries[j-1].content+1 {
 			j++
 		}
 		first, last := int64(entries[i].content), int64(entries[j-1].content)
@@ -187,6 +188,7 @@ func (t *tx) refer(entries []entry) error {
 		if err := s.Reset(); err != nil {
 			return err
 		}
+		t.done.Add(j - i)
 		i = j
 	}
 	return nil
@@ -231,7 +233,6 @@ func (t *tx) addToPage(b *box, no int64, entries []entry, mod mail.ModSeq) error
 		t.marks.add(e.uid, e.flags, mod)
 		t.fixed.add(*e)
 	}
-	t.done.Add(len(entries))
 	if err := t.storePage(b.ID, mod); err != nil {
 		return err
 	}

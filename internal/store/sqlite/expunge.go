@@ -58,7 +58,7 @@ func (t *tx) expunge(b *box, uids mail.UIDSet, mod mail.ModSeq, marked bool) (ma
 			out.add(u, m.flags[i], m.mods[i])
 			removed.Add(u)
 		}
-		if marked { // a move counts when the messages are where they belong
+		if marked { // what is moved is counted when it is copied
 			t.done.Add(looked)
 		}
 		if len(out.uids) == 0 {
