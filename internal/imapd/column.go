@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"hash/maphash"
 	"math/bits"
 	"slices"
 
@@ -19,8 +20,12 @@ type column struct {
 	ends   []uint32   // of uids: where the text ends; nil if the values are no texts
 }
 
-// maxSortText is how much of a text is compared, folded octets.
-const maxSortText = 4096
+// maxSortText is how much of a text is compared, folded octets. It is less if there are so many long texts that all together
+// would take more than sortTexts octets: see columnBuilder.shorten.
+const (
+	maxSortText = 4096
+	sortTexts   = 64 << 20
+)
 
 // sortSource is where the values of a column come from: either number or text. Those of the snapshot want nothing more.
 type sortSource struct {
@@ -116,13 +121,13 @@ func (q *searcher) column(ctx context.Context, k imap.SortKey, uids []mail.UID) 
 
 // buildColumn makes a column of uids, or if they are nil of all messages, to which it adds those that old has.
 func (q *searcher) buildColumn(ctx context.Context, k imap.SortKey, old *column, uids []mail.UID) (*column, error) {
-	b := columnBuilder{src: &sources[k], collation: q.collation}
+	b := newColumnBuilder(&sources[k], q.collation)
 	if old != nil {
 		b.start(old)
 	}
 	var err error
 	if uids == nil {
-		err = q.fillColumn(ctx, &b)
+		err = q.fillColumn(ctx, b)
 	} else {
 		err = q.digests(ctx, b.src.want, scan{uids: uids}, b.add)
 	}
@@ -140,6 +145,14 @@ type columnBuilder struct {
 	column
 	src       *sortSource
 	collation fold.Collation
+
+	limit int          // of the octets of all texts
+	most  int          // of a text's octets
+	seed  maphash.Seed // for what is cut off
+}
+
+func newColumnBuilder(src *sortSource, c fold.Collation) *columnBuilder {
+	return &columnBuilder{src: src, collation: c, limit: sortTexts, most: maxSortText}
 }
 
 // start begins with what another column has.
@@ -166,19 +179,9 @@ func (b *columnBuilder) add(p *mail.Page, row int, d *mail.Digest) {
 		at := len(b.texts)
 		text := *d.Texts()[bits.TrailingZeros32(uint32(b.src.want/mail.ColMessageID))]
 		b.texts = fold.AppendAs(b.collation, b.texts, text)
-		b.texts = b.texts[:min(len(b.texts), at+maxSortText)]
+		b.texts = b.texts[:at+len(b.cut(b.texts[at:min(len(b.texts), at+maxSortText)], maxSortText))]
 	}
-	b.ends = append(b.ends, uint32(len(b.texts)))
-}
-
-// join adds the messages of another column, which come after those there are.
-func (b *columnBuilder) join(next *columnBuilder) {
-	b.uids, b.values = append(b.uids, next.uids...), append(b.values, next.values...)
-	at := uint32(len(b.texts))
-	b.texts = append(b.texts, next.texts...)
-	for _, end := range next.ends {
-		b.ends = append(b.ends, at+end)
-	}
+	b.endText()
 }
 
 // text is the i-th text.

@@ -58,10 +58,13 @@ func (q *searcher) fillColumn(ctx context.Context, b *columnBuilder) error {
 	}
 	helpers := q.helpers(n)
 	return inTurns(n, len(pages), func(hand, step int) (*columnBuilder, error) {
-		part := &columnBuilder{src: b.src, collation: b.collation}
+		part := newColumnBuilder(b.src, b.collation)
 		return part, helpers[hand].pageDigests(ctx, b.src.want, pages[step], &scan{after: after}, part.add)
-	}, func(_ int, part *columnBuilder) error {
+	}, func(step int, part *columnBuilder) error {
 		b.join(part)
+		if step == 0 {
+			b.grow(max(0, q.snap.Len()-len(b.uids)))
+		}
 		return nil
 	})
 }
