@@ -129,7 +129,7 @@ func (q *searcher) buildColumn(ctx context.Context, k imap.SortKey, old *column,
 	if uids == nil {
 		err = q.fillColumn(ctx, b)
 	} else {
-		err = q.digests(ctx, b.src.want, scan{uids: uids}, b.add)
+		err = q.digests(ctx, scan{want: b.src.want, uids: uids}, b.add)
 	}
 	if err != nil {
 		return nil, err
@@ -195,16 +195,17 @@ func (c *column) text(i uint32) []byte {
 // size is what a column takes, octets.
 func (c *column) size() int { return 4*cap(c.uids) + 8*cap(c.values) + cap(c.texts) + 4*cap(c.ends) }
 
-// scan says which messages of a mailbox to look at: uids, ascending, or if they are nil those after a UID.
+// scan says which columns to read of which messages of a mailbox: uids, ascending, or if they are nil those after a UID.
 type scan struct {
+	want  mail.Columns
 	uids  []mail.UID
 	after mail.UID
 }
 
 // digests calls add for these messages, in their order, page by page.
-func (q *searcher) digests(ctx context.Context, want mail.Columns, s scan, add func(*mail.Page, int, *mail.Digest)) error {
+func (q *searcher) digests(ctx context.Context, s scan, add func(*mail.Page, int, *mail.Digest)) error {
 	for _, p := range q.snap.Pages {
-		if err := q.pageDigests(ctx, want, p, &s, add); err != nil {
+		if err := q.pageDigests(ctx, p, &s, add); err != nil {
 			return err
 		}
 	}
@@ -213,7 +214,7 @@ func (q *searcher) digests(ctx context.Context, want mail.Columns, s scan, add f
 
 // pageDigests calls add for those of a page.
 func (q *searcher) pageDigests(
-	ctx context.Context, want mail.Columns, p *mail.Page, s *scan, add func(*mail.Page, int, *mail.Digest),
+	ctx context.Context, p *mail.Page, s *scan, add func(*mail.Page, int, *mail.Digest),
 ) error {
 	q.ids, q.rows = q.ids[:0], q.rows[:0]
 	for row, u := range p.UIDs {
@@ -225,7 +226,7 @@ func (q *searcher) pageDigests(
 		return nil
 	}
 	next := 0
-	err := q.acct.Digests(ctx, q.ids, want, func(i int, d *mail.Digest) error {
+	err := q.acct.Digests(ctx, q.ids, s.want, func(i int, d *mail.Digest) error {
 		for ; next < i; next++ {
 			add(p, q.rows[next], nil)
 		}

@@ -17,19 +17,22 @@ type columnKey struct {
 	account   mail.AccountID
 	mailbox   mail.MailboxID
 	validity  mail.UIDValidity
-	kind      uint8 // an imap.SortKey or linksKind
+	kind      uint8 // an imap.SortKey, linksKind, or textsKind and the number of the text
 	collation fold.Collation
 }
 
-// linksKind is the columnKey.kind of links.
-const linksKind = 255
+// columnKey.kind of what is no column to sort by.
+const (
+	textsKind = 128
+	linksKind = 255
+)
 
 func (q *searcher) columnKey(kind uint8) columnKey {
 	m := &q.snap.Mailbox
 	return columnKey{q.acct.ID(), m.ID, m.UIDValidity, kind, q.collation}
 }
 
-// sized is what a columnCache keeps: a *column or *links. Immutable.
+// sized is what a columnCache keeps: a *column, *links or *keptTexts. Immutable.
 type sized interface {
 	size() int // octets
 }
@@ -74,7 +77,7 @@ func (c *columnCache) put(k columnKey, data sized) {
 	if e := c.byKey[k]; e != nil {
 		c.removeLocked(e)
 	}
-	if data.size() > c.limit/2 {
+	if data.size() > c.most() {
 		return
 	}
 	c.byKey[k] = c.used.PushFront(&cachedColumn{k, data})
@@ -83,6 +86,9 @@ func (c *columnCache) put(k columnKey, data sized) {
 		c.removeLocked(c.used.Back())
 	}
 }
+
+// most is the size of the largest column that is kept.
+func (c *columnCache) most() int { return c.limit / 2 }
 
 func (c *columnCache) removeLocked(e *list.Element) {
 	old := c.used.Remove(e).(*cachedColumn)

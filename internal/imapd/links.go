@@ -62,12 +62,12 @@ func (q *searcher) buildLinks(ctx context.Context, old *links, uids []mail.UID) 
 	if old != nil {
 		b.start(old)
 	}
-	s := scan{uids: uids}
+	const want = mail.ColMessageID | mail.ColReferences | mail.ColSubject | mail.ColBaseSubject
+	s := scan{want: want, uids: uids}
 	if n := len(b.uids); n > 0 {
 		s.after = b.uids[n-1]
 	}
-	const want = mail.ColMessageID | mail.ColReferences | mail.ColSubject | mail.ColBaseSubject
-	err := q.digests(ctx, want, s, b.add)
+	err := q.digests(ctx, s, b.add)
 	return &b.links, err
 }
 

@@ -44,6 +44,8 @@ type searcher struct {
 	texts  [][]byte          // what the index of text can be asked for
 	index  []mail.Candidates // what it said of each, nil before it was asked
 	unread int               // messages that the columns did not decide
+	hits   []hits            // of the keys that look at a text of the digest
+	place  int               // where the last message looked at is in the texts that are kept
 	opened int               // messages that neither they nor the index decided
 
 	verdicts verdicts
@@ -70,6 +72,9 @@ type verdicts [mail.PageSize]verdict
 
 // run finds the messages that the client knows of and the key lets through.
 func (q *searcher) run(ctx context.Context) error {
+	if err := q.useTexts(ctx); err != nil {
+		return err
+	}
 	pages := q.known()
 	for i, p := range pages {
 		if err := ctx.Err(); err != nil {

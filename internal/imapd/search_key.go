@@ -50,6 +50,7 @@ type criterion struct {
 	from, to int64 // the half-open interval that number must be in
 	text     int   // which of Digest.Texts must hold needle
 	needle   []byte
+	hit      int            // which of searcher.hits are the key's
 	asked    int            // of the texts that the index is asked for, from 1; 0 none
 	field    string         // a header field's name
 	like     *fuzzy.Matcher // of FUZZY texts
@@ -104,6 +105,8 @@ func (q *searcher) compile(k *imap.SearchKey) criterion {
 	case imap.SearchFrom, imap.SearchTo, imap.SearchCc, imap.SearchBcc, imap.SearchSubject:
 		c.test, c.text = (*criterion).inKeys, bits.TrailingZeros32(uint32(textOf[k.Op]/mail.ColMessageID))
 		q.want |= textOf[k.Op]
+		q.hits = append(q.hits, hits{text: c.text, needle: c.needle})
+		c.hit = len(q.hits) - 1
 	case imap.SearchHeader:
 		q.compileHeader(&c, k)
 	case imap.SearchBody:
@@ -263,7 +266,7 @@ func (k *criterion) inThread(_ *searcher, c *candidate) verdict {
 
 func (k *criterion) inKeys(q *searcher, c *candidate) verdict {
 	if c.digest == nil {
-		return unknown
+		return q.hit(k, c.page.UIDs[c.row])
 	}
 	return verdictOf(q.find.Contains(*c.digest.Texts()[k.text], k.needle))
 }

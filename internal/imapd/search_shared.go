@@ -36,16 +36,23 @@ func (q *searcher) helpers(n int) []searcher {
 	helpers := make([]searcher, n)
 	for i := range helpers {
 		helpers[i] = searcher{acct: q.acct, snap: q.snap, view: q.view, recent: q.recent, saved: q.saved, collation: q.collation,
-			now: q.now, want: q.want, key: q.key, texts: q.texts, index: q.index, find: newFinder(q.collation)}
+			now: q.now, want: q.want, key: q.key, texts: q.texts, index: q.index,
+			hits: q.hits, find: newFinder(q.collation)}
 		q.giveFuzzy(&helpers[i])
 	}
 	return helpers
 }
 
-// fillColumn adds the messages of the mailbox that a column does not have yet, by several goroutines if they are many.
-func (q *searcher) fillColumn(ctx context.Context, b *columnBuilder) error {
-	pages, after := q.snap.Pages, b.last()
-	for len(pages) > 0 && (len(pages[0].UIDs) == 0 || pages[0].UIDs[len(pages[0].UIDs)-1] <= after) {
+// part is what is made of the digests of a page.
+type part interface {
+	add(p *mail.Page, row int, d *mail.Digest) // d is nil if the content is gone
+}
+
+// inParts has the digests of the messages after a UID read, by several goroutines if they are many, and takes what is made of
+// them page by page.
+func inParts[P part](ctx context.Context, q *searcher, s scan, begin func() P, take func(P) error) error {
+	pages := q.snap.Pages
+	for len(pages) > 0 && (len(pages[0].UIDs) == 0 || pages[0].UIDs[len(pages[0].UIDs)-1] <= s.after) {
 		pages = pages[1:]
 	}
 	n := 0
@@ -53,16 +60,21 @@ func (q *searcher) fillColumn(ctx context.Context, b *columnBuilder) error {
 		n = q.hands.take()
 		defer q.hands.give(n)
 	}
-	if n == 0 {
-		return q.digests(ctx, b.src.want, scan{after: after}, b.add)
-	}
-	helpers := q.helpers(n)
-	return inTurns(n, len(pages), func(hand, step int) (*columnBuilder, error) {
-		part := newColumnBuilder(b.src, b.collation)
-		return part, helpers[hand].pageDigests(ctx, b.src.want, pages[step], &scan{after: after}, part.add)
-	}, func(step int, part *columnBuilder) error {
-		b.join(part)
-		if step == 0 {
+	helpers := q.helpers(max(n, 1))
+	return inTurns(len(helpers), len(pages), func(hand, step int) (P, error) {
+		made, s := begin(), s
+		return made, helpers[hand].pageDigests(ctx, pages[step], &s, made.add)
+	}, func(_ int, made P) error { return take(made) })
+}
+
+// fillColumn adds the messages of the mailbox that a column does not have yet.
+func (q *searcher) fillColumn(ctx context.Context, b *columnBuilder) error {
+	return inParts(ctx, q, scan{want: b.src.want, after: b.last()}, func() *columnBuilder {
+		return newColumnBuilder(b.src, b.collation)
+	}, func(made *columnBuilder) error {
+		first := len(b.uids) == 0
+		b.join(made)
+		if first {
 			b.grow(max(0, q.snap.Len()-len(b.uids)))
 		}
 		return nil
