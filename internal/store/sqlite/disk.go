@@ -35,6 +35,7 @@ type disk struct {
 	start   int64
 	end     int64 // of what was written to the log last
 	size    int64 // that the log had, when this was looked at
+	writing bool  // the lock of who writes to the log is held
 	barrier atomic.Uint32
 }
 
@@ -215,7 +216,7 @@ func (d *disk) closeIndex() {
 	for _, p := range d.maps {
 		d.vfs.windows.close(p)
 	}
-	d.maps, d.ready = nil, false
+	d.maps, d.ready, d.writing = nil, false, false
 	if d.index >= 0 {
 		_, _ = lockFile(d.index, unix.F_UNLCK, indexLocks, indexInUse+1-indexLocks) // fails only for a wrong descriptor
 		_ = unix.Close(d.index)                                                     // nothing was written to it

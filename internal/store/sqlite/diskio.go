@@ -176,6 +176,9 @@ func shmLock(_ *libc.TLS, file uintptr, first, n, flags int32) int32 {
 		d.populate()
 	}
 	ok, err := lockFile(d.index, kind, indexLocks+int64(first), int64(n))
+	if ok && first == writeLock {
+		d.writing = kind == unix.F_WRLCK
+	}
 	return lockCode(ok, err)
 }
 
@@ -254,10 +257,10 @@ func logSync(_ *libc.TLS, file uintptr, _ int32) int32 {
 }
 
 // lengthen has a log that just grew end in zeros, which count for nothing: the next commits overwrite them, and to sync what
-// was overwritten costs a fraction of syncing a file that grew, since its metadata stay. The caller is the only one
-// who writes to the log now. On a full disk there are no zeros.
+// was overwritten costs a fraction of syncing a file that grew, since its metadata stay. On a full disk there are no
+// zeros. Who writes the log back syncs it, too, while others may append to it: only the one who may write does this.
 func (d *disk) lengthen() {
-	if d.end <= d.size {
+	if !d.writing || d.end <= d.size {
 		return
 	}
 	size, err := sizeOfFile(d.log)
