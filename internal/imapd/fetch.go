@@ -276,7 +276,8 @@ func (f *fetcher) answer(ctx context.Context, first int) (next int, err error) {
 	return next, err
 }
 
-// setSeen sets \Seen on the messages of the chunk that lack it.
+// setSeen sets \Seen on the messages of the chunk that lack it. Where it cannot be set now, as on a full disk, they are read
+// all the same.
 func (f *fetcher) setSeen(ctx context.Context) error {
 	var unseen mail.UIDSet
 	for i := range f.rows {
@@ -289,6 +290,10 @@ func (f *fetcher) setSeen(ctx context.Context) error {
 	}
 	done, err := f.s.sel.acct.SetFlags(ctx, f.s.sel.id,
 		mail.FlagChange{UIDs: unseen, Op: mail.AddFlags, Flags: []mail.Flag{mail.Seen}})
+	if err != nil && mail.KindOf(err) == mail.Unavailable {
+		f.s.srv.opts.Log.Warn("nothing is seen", "session", f.s.id, "user", f.s.user.Login, "error", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
