@@ -62,13 +62,19 @@ func (q *searcher) buildLinks(ctx context.Context, old *links, uids []mail.UID) 
 	if old != nil {
 		b.start(old)
 	}
-	const want = mail.ColMessageID | mail.ColReferences | mail.ColSubject | mail.ColBaseSubject
-	s := scan{want: want, uids: uids}
+	s := scan{want: mail.ColMessageID | mail.ColReferences | mail.ColSubject | mail.ColBaseSubject, uids: uids}
 	if n := len(b.uids); n > 0 {
 		s.after = b.uids[n-1]
 	}
-	err := q.digests(ctx, s, b.add)
-	return &b.links, err
+	begin := func() *linksPart { return &linksPart{seed: b.seed} }
+	if uids == nil {
+		return &b.links, inParts(ctx, q, s, begin, b.join)
+	}
+	all := begin()
+	if err := q.digests(ctx, s, all.add); err != nil {
+		return nil, err
+	}
+	return &b.links, b.join(all)
 }
 
 // linksBuilder makes links.
@@ -88,32 +94,64 @@ func (b *linksBuilder) start(old *links) {
 	}
 }
 
-// add adds a message; d is nil if its content is gone.
-func (b *linksBuilder) add(p *mail.Page, row int, d *mail.Digest) {
-	own, reply := uint32(0), false
-	if d != nil {
-		for _, r := range d.References {
-			b.refs = append(b.refs, b.number(r))
-		}
-		own = b.number(d.MessageID)
-		reply = d.Subject != d.BaseSubject && message.IsReply(d.Subject)
-	}
-	b.uids, b.own, b.reply = append(b.uids, p.UIDs[row]), append(b.own, own), append(b.reply, reply)
-	b.ends = append(b.ends, uint32(len(b.refs)))
+// linksPart is what some messages name, by the hashes of message ids. Of 64 bits of a hash that nobody can foresee two are the
+// same in less than one of a million mailboxes with a million ids.
+type linksPart struct {
+	seed  maphash.Seed
+	uids  []mail.UID
+	own   []uint64 // 0 for none, as in refs
+	refs  []uint64
+	ends  []uint32 // of uids: where their references end
+	reply []bool
 }
 
-// number is that of a message id, 0 for none. Of 64 bits of a hash that nobody can foresee two are the same in less
-// than one of a million mailboxes with a million ids.
-func (b *linksBuilder) number(id string) uint32 {
+// add implements part.
+func (l *linksPart) add(p *mail.Page, row int, d *mail.Digest) {
+	own, reply := uint64(0), false
+	if d != nil {
+		for _, r := range d.References {
+			l.refs = append(l.refs, l.hash(r))
+		}
+		own = l.hash(d.MessageID)
+		reply = d.Subject != d.BaseSubject && message.IsReply(d.Subject)
+	}
+	l.uids, l.own, l.reply = append(l.uids, p.UIDs[row]), append(l.own, own), append(l.reply, reply)
+	l.ends = append(l.ends, uint32(len(l.refs)))
+}
+
+// hash is never 0 but for no id.
+func (l *linksPart) hash(id string) uint64 {
 	if id == "" {
 		return 0
 	}
-	h := maphash.String(b.seed, id)
-	n, ok := b.numbers[h]
+	return max(1, maphash.String(l.seed, id))
+}
+
+// join adds messages that come later.
+func (b *linksBuilder) join(next *linksPart) error {
+	from := uint32(0)
+	for i, end := range next.ends {
+		for _, r := range next.refs[from:end] {
+			b.refs = append(b.refs, b.number(r))
+		}
+		b.own = append(b.own, b.number(next.own[i]))
+		b.ends = append(b.ends, uint32(len(b.refs)))
+		from = end
+	}
+	b.uids, b.reply = append(b.uids, next.uids...), append(b.reply, next.reply...)
+	return nil
+}
+
+// number is that of a message id, 0 for none.
+func (b *linksBuilder) number(hash uint64) uint32 {
+	if hash == 0 {
+		return 0
+	}
+	n, ok := b.numbers[hash]
 	if !ok {
 		n = uint32(len(b.hashes))
-		b.hashes = append(b.hashes, h)
-		b.numbers[h] = n
+		b.hashes = append(b.hashes, hash)
+		b.numbers[hash] = n
 	}
 	return n
 }
