@@ -22,6 +22,11 @@ func (b *columnBuilder) grow(n int) {
 	}
 }
 
+// reset implements part.
+func (b *columnBuilder) reset() {
+	b.uids, b.values, b.texts, b.ends = b.uids[:0], b.values[:0], b.texts[:0], b.ends[:0]
+}
+
 // join adds the messages of another column, which come after those there are.
 func (b *columnBuilder) join(next *columnBuilder) {
 	b.uids, b.values = append(b.uids, next.uids...), append(b.values, next.values...)

@@ -119,6 +119,11 @@ func (l *linksPart) add(p *mail.Page, row int, d *mail.Digest) {
 	l.ends = append(l.ends, uint32(len(l.refs)))
 }
 
+// reset implements part.
+func (l *linksPart) reset() {
+	l.uids, l.own, l.refs, l.ends, l.reply = l.uids[:0], l.own[:0], l.refs[:0], l.ends[:0], l.reply[:0]
+}
+
 // hash is never 0 but for no id.
 func (l *linksPart) hash(id string) uint64 {
 	if id == "" {

@@ -46,6 +46,7 @@ func (q *searcher) helpers(n int) []searcher {
 // part is what is made of the digests of a page.
 type part interface {
 	add(p *mail.Page, row int, d *mail.Digest) // d is nil if the content is gone
+	reset()                                    // to be that of another page
 }
 
 // inParts has the digests of the messages after a UID read, by several goroutines if they are many, and takes what is made of
@@ -61,10 +62,26 @@ func inParts[P part](ctx context.Context, q *searcher, s scan, begin func() P, t
 		defer q.hands.give(n)
 	}
 	helpers := q.helpers(max(n, 1))
+	taken := make(chan P, 3*len(helpers)) // as many as there are at a time
 	return inTurns(len(helpers), len(pages), func(hand, step int) (P, error) {
-		made, s := begin(), s
+		made, s := another(taken, begin), s
 		return made, helpers[hand].pageDigests(ctx, pages[step], &s, made.add)
-	}, func(_ int, made P) error { return take(made) })
+	}, func(_ int, made P) error {
+		err := take(made)
+		made.reset()
+		taken <- made
+		return err
+	})
+}
+
+// another is a part that was taken, or a new one.
+func another[P part](taken <-chan P, begin func() P) P {
+	select {
+	case made := <-taken:
+		return made
+	default:
+		return begin()
+	}
 }
 
 // fillColumn adds the messages of the mailbox that a column does not have yet.

@@ -3,7 +3,6 @@ package imapd
 import (
 	"bytes"
 	"context"
-	"errors"
 	"slices"
 	"sort"
 
@@ -104,26 +103,65 @@ func (q *searcher) useTexts(ctx context.Context) error {
 	if n := q.undecided(); n < textsFrom || n*textsPart < q.snap.Len() {
 		return nil
 	}
+	missing := q.missingTexts()
+	if len(missing) == 0 {
+		return nil
+	}
+	if err := q.readTexts(ctx, missing); err != nil {
+		return err
+	}
 	for i := range q.hits {
-		h := &q.hits[i]
-		if h.in == nil || !h.in.many && h.in.last() < q.lastUID() {
-			t, err := q.readTexts(ctx, h.text, h.in)
-			if err != nil {
-				return err
+		for _, m := range missing {
+			if q.hits[i].text == m.text {
+				q.lookInto(i, m.keptTexts)
 			}
-			q.lookIntoAll(h.text, t)
 		}
 	}
 	return nil
 }
 
-// lookIntoAll has the keys of a kind of text decide by these.
-func (q *searcher) lookIntoAll(text int, t *keptTexts) {
+// kindOfTexts are texts, and which of Digest.Texts they are.
+type kindOfTexts struct {
+	text int
+	*keptTexts
+}
+
+// searchedTogether are texts of which one is often searched when another was; reading it costs little beside that one.
+var searchedTogether = [...]mail.Columns{mail.ColSubject, mail.ColFrom}
+
+// missingTexts are the texts that have to be read, with those of them that are kept.
+func (q *searcher) missingTexts() []kindOfTexts {
+	var missing []kindOfTexts
+	want, last := mail.Columns(0), q.lastUID()
 	for i := range q.hits {
-		if q.hits[i].text == text {
-			q.lookInto(i, t)
+		want |= mail.ColMessageID << q.hits[i].text
+	}
+	for _, c := range searchedTogether {
+		want |= c
+	}
+	for text := range mail.TextCount {
+		if want&(mail.ColMessageID<<text) == 0 {
+			continue
+		}
+		kept, _ := q.columns.get(q.textsKey(text)).(*keptTexts)
+		if kept == nil || !kept.many && kept.last() < last {
+			missing = append(missing, kindOfTexts{text, kept.begun(q.snap.Len())})
 		}
 	}
+	for i := range q.hits {
+		if h := &q.hits[i]; h.in == nil || !h.in.many && h.in.last() < last {
+			return missing
+		}
+	}
+	return nil // all that are looked into now are there
+}
+
+// begun is a copy of t, which may be nil, to which others are added, or nothing if of t most was expunged since.
+func (t *keptTexts) begun(messages int) *keptTexts {
+	if t == nil || len(t.uids) > 2*messages {
+		return &keptTexts{}
+	}
+	return &keptTexts{uids: slices.Clone(t.uids), all: slices.Clone(t.all), ends: slices.Clone(t.ends)}
 }
 
 func (q *searcher) textsKey(text int) columnKey { return q.columnKey(textsKind + uint8(text)) }
@@ -155,48 +193,65 @@ func (q *searcher) undecided() int {
 	return n
 }
 
-// errManyTexts is of texts that are too many to be kept.
-var errManyTexts = errors.New("too many texts")
-
-// readTexts reads the texts of the messages that old, which may be nil, does not have.
-func (q *searcher) readTexts(ctx context.Context, text int, old *keptTexts) (*keptTexts, error) {
-	t := &keptTexts{}
-	if old != nil && len(old.uids) <= 2*q.snap.Len() { // else most of it was expunged since
-		t = &keptTexts{uids: slices.Clone(old.uids), all: slices.Clone(old.all), ends: slices.Clone(old.ends)}
+// readTexts adds the texts of the messages that each kind does not have yet, and keeps them.
+func (q *searcher) readTexts(ctx context.Context, kinds []kindOfTexts) error {
+	var s scan
+	var after []mail.UID
+	for _, k := range kinds {
+		s.want |= mail.ColMessageID << k.text
+		after = append(after, k.last())
 	}
-	s := scan{want: mail.ColMessageID << text, after: t.last()}
-	err := inParts(ctx, q, s, func() *pageTexts { return &pageTexts{text: text, collation: q.collation} },
-		func(made *pageTexts) error {
-			t.join(&made.keptTexts)
-			if t.size() > q.columns.most() {
-				return errManyTexts
+	s.after = slices.Min(after)
+	begin := func() *pageTexts { return newPageTexts(kinds, after, q.collation) }
+	err := inParts(ctx, q, s, begin, func(made *pageTexts) error {
+		for i := range kinds {
+			if t := kinds[i].keptTexts; !t.many {
+				t.join(&made.kinds[i], q.snap.Len(), q.columns.most())
+				if t.size() > q.columns.most() {
+					*t = keptTexts{many: true}
+				}
 			}
-			return nil
-		})
-	switch {
-	case errors.Is(err, errManyTexts):
-		t = &keptTexts{many: true}
-	case err != nil:
-		return nil, err
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	q.columns.put(q.textsKey(text), t)
-	return t, nil
+	for _, k := range kinds {
+		q.columns.put(q.textsKey(k.text), k.keptTexts)
+	}
+	return nil
 }
 
-// join adds the texts of messages that come later.
-func (t *keptTexts) join(next *keptTexts) {
+// join adds the texts of messages that come later. There will be about total, and most octets of them at most.
+func (t *keptTexts) join(next *keptTexts, total, most int) {
 	at := uint32(len(t.all))
+	if have := len(next.uids); cap(t.uids)-len(t.uids) < have {
+		more := max(have, total-len(t.uids)) // of texts that are about as long as these
+		t.uids, t.ends = slices.Grow(t.uids, more), slices.Grow(t.ends, more)
+		t.all = slices.Grow(t.all, min(most, len(next.all)*more/max(1, have)*9/8))
+	}
 	t.uids, t.all = append(t.uids, next.uids...), append(t.all, next.all...)
 	for _, end := range next.ends {
 		t.ends = append(t.ends, at+end)
 	}
 }
 
-// pageTexts collects texts.
+// pageTexts collects the texts of a page.
 type pageTexts struct {
-	keptTexts
-	text      int // of Digest.Texts
 	collation fold.Collation
+	of        []int      // of kinds: which of Digest.Texts they are
+	after     []mail.UID // of kinds: what comes later is wanted
+	kinds     []keptTexts
+}
+
+// newPageTexts collects what kinds do not have yet: they begin after these messages, whatever was added to them meanwhile.
+func newPageTexts(kinds []kindOfTexts, after []mail.UID, c fold.Collation) *pageTexts {
+	b := &pageTexts{collation: c, after: after, kinds: make([]keptTexts, len(kinds))}
+	for _, k := range kinds {
+		b.of = append(b.of, k.text)
+	}
+	return b
 }
 
 // add implements part.
@@ -204,7 +259,20 @@ func (b *pageTexts) add(p *mail.Page, row int, d *mail.Digest) {
 	if d == nil {
 		return
 	}
-	b.uids = append(b.uids, p.UIDs[row])
-	b.all = fold.AppendAs(b.collation, b.all, *d.Texts()[b.text])
-	b.ends = append(b.ends, uint32(len(b.all)))
+	all, u := d.Texts(), p.UIDs[row]
+	for i := range b.kinds {
+		if t := &b.kinds[i]; u > b.after[i] {
+			t.uids = append(t.uids, u)
+			t.all = fold.AppendAs(b.collation, t.all, *all[b.of[i]])
+			t.ends = append(t.ends, uint32(len(t.all)))
+		}
+	}
+}
+
+// reset implements part.
+func (b *pageTexts) reset() {
+	for i := range b.kinds {
+		t := &b.kinds[i]
+		t.uids, t.all, t.ends = t.uids[:0], t.all[:0], t.ends[:0]
+	}
 }

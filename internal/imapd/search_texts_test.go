@@ -24,7 +24,7 @@ func TestHolding(t *testing.T) {
 				text[i] = "ab"[r.IntN(2)]
 			}
 			each = append(each, text)
-			all.join(&keptTexts{uids: []mail.UID{mail.UID(i + 1)}, all: text, ends: []uint32{uint32(len(text))}})
+			all.join(&keptTexts{uids: []mail.UID{mail.UID(i + 1)}, all: text, ends: []uint32{uint32(len(text))}}, r.IntN(90), r.IntN(300))
 		}
 		needle := []byte("abbaab")[:r.IntN(5)]
 		found := all.holding(needle)

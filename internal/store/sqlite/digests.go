@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"sync"
 
 	"github.com/constance-mail/constance/internal/mail"
 )
@@ -24,7 +25,9 @@ const digestGap = 4
 // Digests implements mail.Messages.
 func (a *account) Digests(ctx context.Context, ids []mail.ContentID, want mail.Columns,
 	yield func(i int, d *mail.Digest) error) error {
-	r := digestReader{want: want, yield: yield}
+	r, _ := readers.Get().(*digestReader)
+	defer r.recycle()
+	r.want, r.yield = want, yield
 	return a.view(ctx, "read digests", string(a.id), func(_ *files, c *conn) error {
 		for i := 0; i < len(ids); {
 			j := i + 1
@@ -50,6 +53,15 @@ type digestReader struct {
 	keys  int // the column of the keys
 	d     mail.Digest
 	texts arena
+}
+
+// readers are digestReaders that have done their work, for the room that they have left for texts.
+var readers = sync.Pool{New: func() any { return new(digestReader) }}
+
+// recycle makes r ready for another read.
+func (r *digestReader) recycle() {
+	*r = digestReader{texts: r.texts}
+	readers.Put(r)
 }
 
 func (r *digestReader) query() (query string, kind int64) {
