@@ -3,6 +3,7 @@ package sqlite
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -36,21 +37,40 @@ func deliver(t testing.TB, a mail.Account, box mail.MailboxID, text string, flag
 }
 
 func tryDeliver(a mail.Account, box mail.MailboxID, text string, flags ...mail.Flag) (mail.Appended, error) {
-	ctx := context.Background()
-	u, err := a.NewUpload(ctx, int64(len(text)))
+	m, err := newMessage(a, text, flags)
 	if err != nil {
 		return mail.Appended{}, err
 	}
-	defer u.Close()
-	if _, err := io.Copy(u, strings.NewReader(text)); err != nil {
+	defer m.Upload.Close()
+	return a.Append(context.Background(), box, []mail.NewMessage{m})
+}
+
+// tryReplace replaces by a small message.
+func tryReplace(a mail.Account, r mail.Replacement, flags []mail.Flag) (mail.Appended, error) {
+	m, err := newMessage(a, "text", flags)
+	if err != nil {
 		return mail.Appended{}, err
+	}
+	defer m.Upload.Close()
+	r.Message = m
+	return a.Replace(context.Background(), r)
+}
+
+// newMessage is a message of these octets, whose digest is made up.
+func newMessage(a mail.Account, text string, flags []mail.Flag) (mail.NewMessage, error) {
+	u, err := a.NewUpload(context.Background(), int64(len(text)))
+	if err != nil {
+		return mail.NewMessage{}, err
+	}
+	if _, err := io.Copy(u, strings.NewReader(text)); err != nil {
+		return mail.NewMessage{}, errors.Join(err, u.Close())
 	}
 	d := &mail.Digest{
 		Envelope: []byte("(env)"), BodyStructure: []byte("(bs)"), Parts: []byte("parts"), Headers: []byte("h: x\r\n"),
 		HeaderSize: 3,
 	}
 	d.Subject, d.MessageID = "subject", "id@x"
-	return a.Append(ctx, box, []mail.NewMessage{{Upload: u, Digest: d, Flags: flags, Internal: time.Unix(1e9, 0)}})
+	return mail.NewMessage{Upload: u, Digest: d, Flags: flags, Internal: time.Unix(1e9, 0)}, nil
 }
 
 func TestWalk(t *testing.T) {

@@ -5,23 +5,30 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// together makes changes of an account in one transaction, in their order.
+// together makes changes of an account in one transaction, in their order. One that is refused before it is a change is done
+// by itself.
 func together(t *testing.T, a *account, changes ...func()) {
 	t.Helper()
 	if !a.queue.tryLead() {
 		t.Fatal("somebody writes")
 	}
 	var wg sync.WaitGroup
-	for i, change := range changes {
-		wg.Go(change)
-		for waiting := -1; waiting != i+1; runtime.Gosched() {
-			w, _ := a.queue.head()
-			waiting = w.Waiting
+	waiting := 0
+	for _, change := range changes {
+		var over atomic.Bool
+		wg.Go(func() { change(); over.Store(true) })
+		for !over.Load() {
+			if w, _ := a.queue.head(); w.Waiting > waiting {
+				waiting = w.Waiting
+				break
+			}
+			runtime.Gosched()
 		}
 	}
 	a.queue.pass()
