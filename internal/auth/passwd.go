@@ -78,6 +78,10 @@ func ParseLine(line string) (User, error) {
 		return User{}, &LineError{Err: err, Hint: "a line has at most 16384 octets"}
 	}
 	name, rest, ok := strings.Cut(line, ":")
+	if strings.ContainsAny(rest, "\r\n") { // which base64 would skip
+		err := invalid("passwd-file", "", badHash("has a line break in it"))
+		return User{}, &LineError{Err: err, Hint: "each user has a line"}
+	}
 	if !ok {
 		err := invalid("passwd-file", "", loginError("is not followed by a colon"))
 		return User{}, &LineError{Err: err, Hint: "write login:{SCHEME}hash"}

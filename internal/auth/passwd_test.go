@@ -77,6 +77,7 @@ func FuzzParseLine(f *testing.F) {
 	for _, v := range vectors {
 		f.Add("login:" + v.hash + ":x:y")
 	}
+	f.Add("login:{PLAIN.B64}cWOk\n:x\n")
 	f.Fuzz(func(t *testing.T, line string) {
 		u, err := ParseLine(line)
 		if err != nil {

@@ -65,7 +65,7 @@ func FuzzURL(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		u, ok := ParseURL(s)
-		if !ok {
+		if !ok || len(u.Append(nil)) > maxURL { // an octet may become three
 			return
 		}
 		if back, ok := ParseURL(string(u.Append(nil))); !ok || !reflect.DeepEqual(back, u) {
