@@ -212,7 +212,7 @@ func (q *searcher) digests(ctx context.Context, s scan, add func(*mail.Page, int
 	return nil
 }
 
-// pageDigests calls add for those of a page.
+// pageDigests calls add for those of a page. It may not keep their texts.
 func (q *searcher) pageDigests(
 	ctx context.Context, p *mail.Page, s *scan, add func(*mail.Page, int, *mail.Digest),
 ) error {
@@ -226,7 +226,7 @@ func (q *searcher) pageDigests(
 		return nil
 	}
 	next := 0
-	err := q.acct.Digests(ctx, q.ids, s.want, func(i int, d *mail.Digest) error {
+	err := q.acct.Digests(ctx, q.ids, s.want|mail.ColBorrowed, func(i int, d *mail.Digest) error {
 		for ; next < i; next++ {
 			add(p, q.rows[next], nil)
 		}

@@ -164,7 +164,7 @@ func (q *searcher) first(p *mail.Page, n int) {
 // second decides by the digests, and what they leave open by the contents.
 func (q *searcher) second(ctx context.Context, p *mail.Page) error {
 	q.open = q.open[:0]
-	err := q.acct.Digests(ctx, q.ids, q.want, func(i int, d *mail.Digest) error {
+	err := q.acct.Digests(ctx, q.ids, q.want|mail.ColBorrowed, func(i int, d *mail.Digest) error {
 		row := q.rows[i]
 		q.one = candidate{page: p, row: row, digest: d}
 		q.verdicts[row] = q.key.test(&q.key, q, &q.one)
@@ -233,7 +233,7 @@ func (q *searcher) keep(row int, d *mail.Digest) {
 	o.row = row
 	o.digest = mail.Digest{Parts: append(parts, d.Parts...), Headers: append(headers, d.Headers...), HeaderSize: d.HeaderSize,
 		Keys: d.Keys}
-	for _, s := range []*string{&o.digest.Subject, &o.digest.From, &o.digest.To, &o.digest.Cc, &o.digest.Bcc} {
+	for _, s := range o.digest.Texts() {
 		*s = strings.Clone(*s)
 	}
 }

@@ -69,6 +69,9 @@ const (
 	ColToDisplay // the last of Texts
 	endOfColumns
 
+	// ColBorrowed has texts and references be valid during the call only, as slices are, which saves copies.
+	ColBorrowed Columns = 1 << 31
+
 	// ColKeys is Keys, MessageID and References.
 	ColKeys = endOfColumns - ColDates
 )

@@ -119,7 +119,7 @@ type Messages interface {
 	ClaimRecent(ctx context.Context, mailbox MailboxID) (first UID, err error)
 
 	// Digests calls yield with the wanted columns of each content in the order of ids, in one short read: keep ids to some
-	// hundred. The digest and its slices are valid during the call only. A content that is gone (purged) is passed over.
+	// hundred. The digest and its slices are valid during the call only (texts, too, with ColBorrowed). A content that is gone (purged) is passed over.
 	// An error of yield ends it and is returned.
 	Digests(ctx context.Context, ids []ContentID, want Columns, yield func(i int, d *Digest) error) error
 	// OpenContent opens the octets of a message. Kind NotFound once purged.

@@ -27,7 +27,7 @@ func (a *account) Digests(ctx context.Context, ids []mail.ContentID, want mail.C
 	yield func(i int, d *mail.Digest) error) error {
 	r, _ := readers.Get().(*digestReader)
 	defer r.recycle()
-	r.want, r.yield = want, yield
+	r.want, r.yield, r.texts.borrow = want&^mail.ColBorrowed, yield, want&mail.ColBorrowed != 0
 	return a.view(ctx, "read digests", string(a.id), func(_ *files, c *conn) error {
 		for i := 0; i < len(ids); {
 			j := i + 1

@@ -123,15 +123,21 @@ func readPreview(b []byte) []byte {
 }
 
 // arena makes strings of octets, many to an allocation.
-type arena struct{ b []byte }
+type arena struct {
+	b      []byte
+	borrow bool // the strings are the octets themselves
+}
 
 // arenaSize is how much an arena allocates at a time.
 const arenaSize = 32 << 10
 
-// text is b as a string that may be kept.
+// text is b as a string that may be kept, unless it is borrowed.
 func (a *arena) text(b []byte) string {
 	if len(b) == 0 {
 		return ""
+	}
+	if a.borrow {
+		return unsafe.String(&b[0], len(b))
 	}
 	if cap(a.b)-len(a.b) < len(b) {
 		if len(b) > arenaSize/4 {

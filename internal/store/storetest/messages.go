@@ -426,7 +426,7 @@ func digestCase(e *env) {
 	for c := mail.ColDates; c <= mail.ColToDisplay; c <<= 1 {
 		combinations = append(combinations, c, allColumns&^c)
 	}
-	for _, columns := range append(combinations, allColumns) {
+	for _, columns := range append(combinations, allColumns, allColumns|mail.ColBorrowed, mail.ColSubject|mail.ColBorrowed) {
 		var at []int
 		e.ok(e.acc.Digests(e.ctx, ids, columns, func(i int, d *mail.Digest) error {
 			at = append(at, i)
