@@ -65,19 +65,19 @@ func TestCopyAcrossAllOrNone(t *testing.T) {
 	}
 }
 
-// appendHook calls a function behind each Append.
-type appendHook struct {
+// hookedStore calls a function behind each Append and each change of flags.
+type hookedStore struct {
 	mail.Store
 	then func()
 }
 
-func (h *appendHook) Account(id mail.AccountID) mail.Account {
+func (h *hookedStore) Account(id mail.AccountID) mail.Account {
 	return &hookedAccount{h.Store.Account(id), h}
 }
 
 type hookedAccount struct {
 	mail.Account
-	hook *appendHook
+	hook *hookedStore
 }
 
 func (a *hookedAccount) As(viewer mail.AccountID) mail.Account {
@@ -90,10 +90,30 @@ func (a *hookedAccount) Append(ctx context.Context, box mail.MailboxID, m []mail
 	return done, err
 }
 
+func (a *hookedAccount) SetFlags(ctx context.Context, box mail.MailboxID, c mail.FlagChange) (mail.FlagsChanged, error) {
+	done, err := a.Account.SetFlags(ctx, box, c)
+	a.hook.then()
+	return done, err
+}
+
+// A STORE that is done is answered OK, also if nobody can look at the messages any more.
+func TestShutdownBehindStore(t *testing.T) {
+	hook := &hookedStore{then: func() {}}
+	s := startServer(t, func(o *Options) { hook.Store = o.Store; o.Store = hook })
+	k := s.login("u1")
+	appendMany(k, 1)
+	k.do("SELECT INBOX")
+	hook.then = s.cancel
+	out := k.cmd("STORE 1 +FLAGS (k1)")
+	if last := out[len(out)-1]; !strings.HasPrefix(last, "OK") {
+		t.Errorf("STORE: %s", last)
+	}
+}
+
 // A shutdown while a message is on its way to another account leaves it in one place, and the client knows in which.
 func TestShutdownAcross(t *testing.T) {
 	for _, c := range []string{"UID MOVE 1 INBOX", "UID REPLACE 1 INBOX {18+}\r\nSubject: x\r\n\r\nbody"} {
-		hook := &appendHook{then: func() {}}
+		hook := &hookedStore{then: func() {}}
 		d := auth.NewMemory()
 		if err := d.Add(t.Context(), []auth.User{{Login: "u1", Account: "u1"}, {Login: "u7", Account: "u7"}}, false); err != nil {
 			t.Fatal(err)

@@ -34,8 +34,8 @@ func (s *session) store(ctx context.Context, c *imap.Store) error {
 		return err
 	}
 	snap, err := s.sel.acct.Snapshot(ctx, s.sel.id)
-	if err != nil {
-		return err
+	if err != nil { // it is done all the same: what the messages look like is told later
+		return s.modified(done.Failed, c.UID)
 	}
 	s.tellKeywords(snap.Mailbox.Keywords)
 	told := uids.Minus(done.Failed)
@@ -96,8 +96,11 @@ func (s *session) appendStored(p *mail.Page, row int, c *imap.Store) {
 	s.out.buf = append(b[:len(b)-1], ")\r\n"...)
 }
 
-// modified is the answer to a conditional STORE that left messages alone. RFC 7162 section 3.1.3.
+// modified is the answer to a conditional STORE that left messages alone, if it did. RFC 7162 section 3.1.3.
 func (s *session) modified(failed mail.UIDSet, uid bool) error {
+	if len(failed) == 0 {
+		return nil
+	}
 	if !uid {
 		var seqs mail.UIDSet
 		s.sel.view.seqRanges(failed, func(first, last uint32) { seqs.AddRange(mail.UID(first), mail.UID(last)) })
