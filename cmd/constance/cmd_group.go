@@ -18,29 +18,30 @@ func (p *program) groupCmd() *cobra.Command {
 }
 
 func (p *program) groupAddCmd() *cobra.Command {
-	return &cobra.Command{
+	return p.memberCmd(true, &cobra.Command{
 		Use:     "add GROUP LOGIN...",
 		Short:   "Put users into a group",
 		Long:    "Puts users into a group. Sessions notice it when they list or open a mailbox.",
 		Example: "  constance group add staff alice bob",
-		Args:    args(2, -1),
-		RunE: func(c *cobra.Command, a []string) error {
-			return p.with(func(b *backend) error { return b.setMembers(c.Context(), a, true) })
-		},
-	}
+	})
 }
 
 func (p *program) groupRemoveCmd() *cobra.Command {
-	return &cobra.Command{
+	return p.memberCmd(false, &cobra.Command{
 		Use:     "remove GROUP LOGIN...",
 		Short:   "Take users out of a group",
 		Long:    "Takes users out of a group. A mailbox that they have open by the group stays open to\nthem until they leave it.",
 		Example: "  constance group remove staff bob",
-		Args:    args(2, -1),
-		RunE: func(c *cobra.Command, a []string) error {
-			return p.with(func(b *backend) error { return b.setMembers(c.Context(), a, false) })
-		},
+	})
+}
+
+// memberCmd has c put logins into a group, or take them out.
+func (p *program) memberCmd(on bool, c *cobra.Command) *cobra.Command {
+	c.Args = args(2, -1)
+	c.RunE = func(c *cobra.Command, a []string) error {
+		return p.with(func(b *backend) error { return b.setMembers(c.Context(), a, on) })
 	}
+	return c
 }
 
 // setMembers puts the logins after the first of names, which is the group, into it or takes them out.

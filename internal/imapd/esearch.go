@@ -88,28 +88,18 @@ func (s *session) eSearchOne(ctx context.Context, c *imap.Search, q *searcher, n
 func (s *session) eSearchAll(ctx context.Context, c *imap.ESearch) error {
 	done := make(map[string]bool) // by MAILBOXID
 	for i := range c.Sources {
-		f := &c.Sources[i]
-		if f.Kind == imap.FilterSelected {
-			id := s.sel.id.ObjectID(s.sel.acct.ID())
-			if done[id] {
-				continue
-			}
-			done[id] = true
-			if _, err := s.eSearchSelected(ctx, &c.Search); err != nil {
-				return err
-			}
-			continue
-		}
-		list, err := s.sourceMailboxes(ctx, f)
+		list, err := s.sourceMailboxes(ctx, &c.Sources[i])
 		if err != nil {
 			return err
 		}
 		for k := range list {
-			if id := list[k].objectID(); !done[id] {
-				done[id] = true
-				if err := s.eSearchOther(ctx, &c.Search, &list[k]); err != nil {
-					return err
-				}
+			id := list[k].objectID()
+			if done[id] {
+				continue
+			}
+			done[id] = true
+			if err := s.eSearchIn(ctx, &c.Search, &list[k]); err != nil {
+				return err
 			}
 		}
 	}
@@ -120,6 +110,9 @@ func (s *session) eSearchAll(ctx context.Context, c *imap.ESearch) error {
 // ignored.
 func (s *session) sourceMailboxes(ctx context.Context, f *imap.MailboxFilter) ([]found, error) {
 	var out []found
+	if f.Kind == imap.FilterSelected {
+		return []found{{place: s.sel.place, box: mail.Mailbox{ID: s.sel.id}}}, nil
+	}
 	if f.Kind == imap.FilterMailboxes {
 		for _, name := range f.Names {
 			m, err := s.find(ctx, name)
@@ -148,9 +141,9 @@ func (s *session) sourceMailboxes(ctx context.Context, f *imap.MailboxFilter) ([
 	return out, nil
 }
 
-// eSearchOther searches a mailbox that a source names. One that goes meanwhile has no messages. The selected
+// eSearchIn searches a mailbox that a source names. One that goes meanwhile has no messages. The selected
 // one is searched as the client knows it.
-func (s *session) eSearchOther(ctx context.Context, c *imap.Search, m *found) error {
+func (s *session) eSearchIn(ctx context.Context, c *imap.Search, m *found) error {
 	if s.sel != nil && s.sel.id == m.box.ID && s.sel.acct.ID() == m.acct.ID() {
 		_, err := s.eSearchSelected(ctx, c)
 		return err
