@@ -334,6 +334,15 @@ func (s *session) search(ctx context.Context, c *imap.Search) error {
 	})
 }
 
+// onlyUTF8 refuses another charset where one has to be given, after ENABLE UTF8=ACCEPT: strings are in UTF-8 then. RFC 6855
+// section 3, with its erratum 4029.
+func (s *session) onlyUTF8(c *imap.Search) error {
+	if s.features&featUTF8 != 0 && c.Charset != "UTF-8" {
+		return bad("the charset is UTF-8 after ENABLE UTF8=ACCEPT")
+	}
+	return nil
+}
+
 // saving notes what a command found if it is to be saved: "$" is empty after a NO, and what it was after a BAD. RFC 5182
 // section 2.1.
 func (s *session) saving(c *imap.Search, command func() (*results, error)) error {

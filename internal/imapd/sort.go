@@ -9,6 +9,9 @@ import (
 
 // sort is SORT and UID SORT. RFC 5256 section 3, RFC 5267 section 3.
 func (s *session) sort(ctx context.Context, c *imap.Sort) error {
+	if err := s.onlyUTF8(&c.Search); err != nil {
+		return err
+	}
 	return s.saving(&c.Search, func() (*results, error) {
 		q, err := s.searched(ctx, &c.Search, true, sortsByRelevancy(c.Criteria))
 		if err != nil {

@@ -10,6 +10,9 @@ import (
 
 // thread is THREAD and UID THREAD. RFC 5256 section 3.
 func (s *session) thread(ctx context.Context, c *imap.Thread) error {
+	if err := s.onlyUTF8(&c.Search); err != nil {
+		return err
+	}
 	q, err := s.searched(ctx, &c.Search, true, false)
 	if err != nil {
 		return err
