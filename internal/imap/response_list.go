@@ -21,10 +21,11 @@ const (
 	AttrUnmarked
 	AttrSubscribed
 	AttrRemote
+	AttrNoAccess // RFC 5465 section 5.9
 )
 
 var attrWords = [...]string{`\NonExistent`, `\Noinferiors`, `\Noselect`, `\HasChildren`, `\HasNoChildren`, `\Marked`,
-	`\Unmarked`, `\Subscribed`, `\Remote`}
+	`\Unmarked`, `\Subscribed`, `\Remote`, `\NoAccess`}
 
 // ListData is a LIST response.
 type ListData struct {

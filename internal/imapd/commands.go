@@ -225,9 +225,13 @@ func (s *session) carryOut(ctx context.Context, d command, c imap.Command) error
 		return d.run(s, ctx, c)
 	}
 	before, _ := s.acct.ModSeq(ctx) // without it the client is told more than it needs
+	n, foreign := s.notify, s.notify.foreignNow(ctx)
 	err := d.run(s, ctx, c)
 	if s.notify != nil && !s.over {
 		s.noteOwn(ctx, before)
+		if s.notify == n {
+			n.noteForeign(ctx, foreign)
+		}
 		s.watchNotify() // another mailbox may be selected
 	}
 	return err

@@ -98,10 +98,18 @@ func (s *session) offered(u auth.User, who []string) (*place, bool) {
 // visible are the mailboxes of an account that the user can see, under the client's names, but for special uses, which
 // are their owner's: no client should take somebody else's \Sent for its user's. Who asks by adminPrefix sees them, too.
 func (s *session) visible(ctx context.Context, p *place) []mail.Mailbox {
-	boxes, err := p.acct.Mailboxes(ctx)
+	boxes, err := p.visible(ctx)
 	if err != nil {
 		s.srv.opts.Log.Warn("a shared account cannot be listed", "user", s.user.Login, "owner", p.owner.Login, "error", err)
-		return nil
+	}
+	return boxes
+}
+
+// visible does so for a place.
+func (p *place) visible(ctx context.Context) ([]mail.Mailbox, error) {
+	boxes, err := p.acct.Mailboxes(ctx)
+	if err != nil {
+		return nil, err
 	}
 	managed := strings.HasPrefix(p.prefix, adminPrefix+string(mail.Separator))
 	out := boxes[:0]
@@ -114,7 +122,7 @@ func (s *session) visible(ctx context.Context, p *place) []mail.Mailbox {
 			out = append(out, m)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // administered lists the mailboxes of users for an administrator who asks for them by adminPrefix: account by account,

@@ -15,7 +15,8 @@ type notify struct {
 	delayed  bool        // its expunges wait for a command
 	fetch    []imap.FetchItem
 	groups   []eventGroup // of the others
-	told     notified
+	told     notified     // of the user's own account
+	foreign  []*foreign   // accounts of others
 }
 
 // eventGroup is which events of which mailboxes are told.
@@ -39,7 +40,11 @@ func (s *session) setNotify(ctx context.Context, c *imap.Notify) error {
 		case g.Events&^supportedEvents != 0:
 			return s.badEvent()
 		case g.Mailboxes.Kind > imap.FilterSelectedDelayed:
-			n.groups = append(n.groups, eventGroup{newMailboxFilter(&g.Mailboxes), g.Events})
+			f := newMailboxFilter(&g.Mailboxes)
+			for name := range f.names {
+				f.names[s.canonical(name)] = true
+			}
+			n.groups = append(n.groups, eventGroup{f, g.Events})
 		default:
 			n.selected, n.fetch = g.Events, g.Fetch
 			n.delayed = g.Mailboxes.Kind == imap.FilterSelectedDelayed
@@ -53,9 +58,30 @@ func (s *session) setNotify(ctx context.Context, c *imap.Notify) error {
 			return err
 		}
 	}
-	s.notify = n
-	s.watchNotify()
+	s.replaceNotify(n)
 	return nil
+}
+
+// replaceNotify has n, nil for none, in the place of what was asked for before.
+func (s *session) replaceNotify(n *notify) {
+	if s.notify != nil {
+		for _, f := range s.notify.foreign {
+			f.stop()
+		}
+	}
+	s.notify = n
+	if n != nil {
+		for _, f := range n.foreign {
+			f.watch(s)
+		}
+	}
+	s.watchNotify()
+}
+
+// overflow ends NOTIFY because there is more to look at than a session may. RFC 5465 section 5.8.
+func (s *session) overflow() {
+	s.replaceNotify(&notify{})
+	s.out.buf = imap.AppendCond(s.out.buf, imap.Untagged, imap.OK, imap.CodeNotificationOverflow, "too many mailboxes")
 }
 
 // badEvent refuses events that are not supported. RFC 5465 section 3.1.
@@ -80,18 +106,23 @@ func (s *session) beginNotify(ctx context.Context, n *notify, status bool) error
 	for i := range boxes {
 		m := &boxes[i]
 		e := n.events(m.Name, m.Subscribed)
-		if !status || m.ID == 0 || e&imap.MessageEvents == 0 || s.isSelected(m.ID) {
+		if !status || m.ID == 0 || e&imap.MessageEvents == 0 || s.isSelected(s.acct, m.ID) {
 			continue
 		}
-		items := imap.StatusMessages | imap.StatusUIDNext | imap.StatusUIDValidity
-		if e&imap.EventFlagChange != 0 {
-			items |= imap.StatusHighestModSeq | imap.StatusUnseen
-		}
-		if err := s.notifyStatus(ctx, m, items); err != nil {
+		if err := s.notifyStatus(ctx, nil, m, firstItems(e)); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.beginForeign(ctx, n, boxes, status)
+}
+
+// firstItems are what NOTIFY's STATUS tells of a mailbox. RFC 5465 section 3.1.
+func firstItems(e imap.Events) imap.StatusItems {
+	items := imap.StatusMessages | imap.StatusUIDNext | imap.StatusUIDValidity
+	if e&imap.EventFlagChange != 0 {
+		items |= imap.StatusHighestModSeq | imap.StatusUnseen
+	}
+	return items
 }
 
 // lookAround is the account's mailboxes, and a ModSeq up to which everything is in them.
@@ -104,14 +135,23 @@ func (s *session) lookAround(ctx context.Context) (mail.ModSeq, []mail.Mailbox, 
 	return now, boxes, err
 }
 
-// isSelected tells whether it is the selected mailbox, of the user's own.
-func (s *session) isSelected(id mail.MailboxID) bool {
-	return s.sel != nil && s.sel.id == id && s.sel.acct.ID() == s.acct.ID()
+// isSelected tells whether it is the selected mailbox.
+func (s *session) isSelected(acct mail.Account, id mail.MailboxID) bool {
+	return s.sel != nil && s.sel.id == id && s.sel.acct.ID() == acct.ID()
 }
 
-func (s *session) notifyStatus(ctx context.Context, m *mail.Mailbox, items imap.StatusItems) error {
-	at := found{place: s.ownPlace(m.Name), box: *m}
-	if err := s.appendStatus(ctx, &at, m.Name, items); err != nil {
+// notifyStatus tells the status of a mailbox, which is in an account of somebody else if at is not nil: what is counted there
+// is the viewer's.
+func (s *session) notifyStatus(ctx context.Context, at *place, m *mail.Mailbox, items imap.StatusItems) error {
+	f := found{place: s.ownPlace(m.Name), box: *m}
+	if at != nil {
+		snap, err := at.acct.Snapshot(ctx, m.ID)
+		if err != nil {
+			return notFoundIsNil(err)
+		}
+		f = found{place: *at, box: snap.Mailbox, may: at.rights(m)}
+	}
+	if err := s.appendStatus(ctx, &f, m.Name, items); err != nil {
 		return err
 	}
 	return s.out.flushLarge()
@@ -193,7 +233,4 @@ type watched struct {
 }
 
 // stopNotify ends the watches of a session that ends.
-func (s *session) stopNotify() {
-	s.notify = nil
-	s.watchNotify()
-}
+func (s *session) stopNotify() { s.replaceNotify(nil) }

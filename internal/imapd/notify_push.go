@@ -49,6 +49,14 @@ func (s *session) pushNotify(ctx context.Context) error {
 	if n == nil || len(n.groups) == 0 {
 		return nil
 	}
+	if err := s.pushOwn(ctx, n); err != nil || s.notify != n {
+		return err
+	}
+	return s.pushForeign(ctx, n)
+}
+
+// pushOwn does so for the user's own account.
+func (s *session) pushOwn(ctx context.Context, n *notify) error {
 	now, err := s.acct.ModSeq(ctx)
 	if err != nil || now <= n.told.upTo {
 		return err
@@ -58,21 +66,19 @@ func (s *session) pushNotify(ctx context.Context) error {
 		return err
 	}
 	if len(boxes) > maxNotified {
-		s.notify = &notify{}
-		s.watchNotify()
-		s.out.buf = imap.AppendCond(s.out.buf, imap.Untagged, imap.OK, imap.CodeNotificationOverflow, "too many mailboxes")
+		s.overflow()
 		return nil
 	}
 	before := n.told
 	n.told = notifiedOf(now, boxes)
+	if err := s.reviseForeign(ctx, n, boxes); err != nil || s.notify != n {
+		return err
+	}
 	if now == s.ownChange && before.upTo == now-1 { // this session's own, and nobody else's: not news
 		return nil
 	}
-	p := notifier{s: s, n: n, boxes: boxes, before: &before}
-	if err := p.names(); err != nil {
-		return err
-	}
-	return p.messages(ctx)
+	p := notifier{s: s, n: n, boxes: boxes, before: &before, after: &n.told}
+	return p.run(ctx)
 }
 
 // noteOwn takes note that a command of this session was the only one that changed the account, if so it was.
@@ -86,11 +92,28 @@ func (s *session) noteOwn(ctx context.Context, before mail.ModSeq) {
 type notifier struct {
 	s      *session
 	n      *notify
+	at     *place // nil: the user's own account
 	boxes  []mail.Mailbox
 	before *notified
+	after  *notified
 
 	entries map[string]*listEntry // made when first needed
 	done    map[string]bool       // names that were told of
+}
+
+func (p *notifier) run(ctx context.Context) error {
+	if err := p.names(); err != nil {
+		return err
+	}
+	return p.messages(ctx)
+}
+
+// events are the events of a mailbox that the client wants to hear of.
+func (p *notifier) events(name string, subscribed bool) imap.Events {
+	if p.at != nil {
+		return p.n.foreignEvents(name, subscribed)
+	}
+	return p.n.events(name, subscribed)
 }
 
 // names tells of mailboxes that were created, renamed and deleted, and of subscriptions. RFC 5465 sections
@@ -100,7 +123,7 @@ func (p *notifier) names() error {
 	for i := range p.boxes {
 		m := &p.boxes[i]
 		was, known := p.before.boxes[m.ID]
-		e := p.n.events(m.Name, m.Subscribed)
+		e := p.events(m.Name, m.Subscribed)
 		switch {
 		case m.ID == 0:
 			if !p.before.names[m.Name] {
@@ -111,7 +134,7 @@ func (p *notifier) names() error {
 		case was.name != m.Name:
 			p.renamed(m, was.name, e)
 		case was.subscribed != m.Subscribed:
-			p.subscription(m.Name, e|p.n.events(m.Name, was.subscribed))
+			p.subscription(m.Name, e|p.events(m.Name, was.subscribed))
 		}
 		if err := p.s.out.flushLarge(); err != nil {
 			return err
@@ -125,20 +148,20 @@ func (p *notifier) names() error {
 func (p *notifier) gone() {
 	var names []string
 	for id, was := range p.before.boxes {
-		if _, there := p.n.told.boxes[id]; !there {
+		if _, there := p.after.boxes[id]; !there {
 			names = append(names, was.name)
 		}
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if p.n.events(name, false)&imap.EventMailboxName != 0 {
+		if p.events(name, false)&imap.EventMailboxName != 0 {
 			p.list(name, "")
 			p.parent(name)
 		}
 	}
 	for name := range p.before.names {
-		if _, there := p.n.told.names[name]; !there {
-			p.subscription(name, p.n.events(name, true))
+		if _, there := p.after.names[name]; !there {
+			p.subscription(name, p.events(name, true))
 		}
 	}
 }
@@ -153,7 +176,7 @@ func (p *notifier) created(name string, e imap.Events) {
 // parent tells of the mailbox above one that was created or deleted: it is affected, too. RFC 5465 section
 // 5.4.
 func (p *notifier) parent(name string) {
-	if above := parentOf(name); above != "" && p.n.events(above, false)&imap.EventMailboxName != 0 {
+	if above := parentOf(name); above != "" && p.events(above, false)&imap.EventMailboxName != 0 {
 		p.list(above, "")
 	}
 }
@@ -172,7 +195,7 @@ func (p *notifier) renamed(m *mail.Mailbox, old string, e imap.Events) {
 func (p *notifier) moved(from, to string) bool {
 	for id, was := range p.before.boxes {
 		if was.name == from {
-			return p.n.told.boxes[id].name == to
+			return p.after.boxes[id].name == to
 		}
 	}
 	return false
@@ -203,7 +226,7 @@ func (p *notifier) list(name, old string) {
 		if e.implied {
 			d.Attrs = imap.AttrHasChildren
 		}
-		if !e.exists {
+		if !e.exists && !p.n.knowsForeign(name) {
 			d.Attrs |= imap.AttrNonExistent
 		}
 		if e.subscribed {
@@ -218,20 +241,28 @@ func (p *notifier) list(name, old string) {
 
 // messages tells of messages in mailboxes that are not selected. RFC 5465 sections 5.1 to 5.3.
 func (p *notifier) messages(ctx context.Context) error {
+	acct := p.s.acct
+	if p.at != nil {
+		acct = p.at.acct
+	}
 	for i := range p.boxes {
 		m := &p.boxes[i]
-		if m.ID == 0 || p.s.isSelected(m.ID) {
+		if m.ID == 0 || p.s.isSelected(acct, m.ID) || p.at != nil && p.at.rights(m)&mail.RightRead == 0 {
 			continue
 		}
 		was, known := p.before.boxes[m.ID]
 		if !known {
 			was = notifiedBox{next: 1, validity: m.UIDValidity, highest: m.HighestMod}
 		}
-		items := p.s.changedItems(m, &was, p.n.events(m.Name, m.Subscribed))
+		e := p.events(m.Name, m.Subscribed)
+		items := p.s.changedItems(m, &was, e)
+		if p.at != nil && e&imap.EventFlagChange != 0 && m.HighestMod != was.highest { // Unseen is the owner's
+			items |= imap.StatusUnseen | imap.StatusUIDValidity
+		}
 		if items == 0 {
 			continue
 		}
-		if err := p.s.notifyStatus(ctx, m, items); err != nil {
+		if err := p.s.notifyStatus(ctx, p.at, m, items); err != nil {
 			return err
 		}
 	}
