@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/constance-mail/constance/internal/imap"
@@ -31,6 +32,14 @@ func on[C imap.Command](f func(*session, context.Context, C) error) func(*sessio
 
 // commandTable is the table of all commands.
 func commandTable() map[string]command {
+	all := sessionCommands()
+	maps.Copy(all, mailboxCommands())
+	maps.Copy(all, messageCommands())
+	return all
+}
+
+// sessionCommands are about the connection and who is at its other end.
+func sessionCommands() map[string]command {
 	return map[string]command{
 		"CAPABILITY": {run: on((*session).capability), in: anyState},
 		"NOOP":       {run: on((*session).noop), in: anyState},
@@ -43,7 +52,13 @@ func commandTable() map[string]command {
 
 		"COMPRESS":       {run: on((*session).compress), in: loggedIn},
 		"UNAUTHENTICATE": {run: on((*session).unauthenticate), in: loggedIn},
+	}
+}
 
+// mailboxCommands are those after login, for which no mailbox need be selected.
+func mailboxCommands() map[string]command {
+	return map[string]command{
+		"COMPARATOR":  {run: on((*session).comparator), in: loggedIn},
 		"ENABLE":      {run: on((*session).enableAll), in: loggedIn},
 		"SELECT":      {run: on((*session).selectMailbox), in: loggedIn, named: mail.RightRead},
 		"EXAMINE":     {run: on((*session).selectMailbox), in: loggedIn, named: mail.RightRead},
@@ -72,13 +87,17 @@ func commandTable() map[string]command {
 		"GETACL":     {run: on((*session).getACL), in: loggedIn, named: mail.RightAdmin},
 		"LISTRIGHTS": {run: on((*session).listRights), in: loggedIn, named: mail.RightAdmin},
 		"MYRIGHTS":   {run: on((*session).myRights), in: loggedIn},
+	}
+}
 
+// messageCommands work on the selected mailbox.
+func messageCommands() map[string]command {
+	return map[string]command{
 		"CHECK":        {run: on((*session).check), in: inSelected},
 		"CLOSE":        {run: on((*session).closeMailbox), in: inSelected},
 		"UNSELECT":     {run: on((*session).unselect), in: inSelected},
 		"EXPUNGE":      {run: on((*session).expunge), in: inSelected, changes: true, selected: mail.RightExpunge},
 		"CANCELUPDATE": {run: on((*session).cancelUpdate), in: inSelected, noExpunge: true},
-		"COMPARATOR":   {run: on((*session).comparator), in: loggedIn},
 		"SEARCH":       {run: on((*session).search), in: inSelected, selected: mail.RightRead, noExpunge: true},
 		"SORT":         {run: on((*session).sort), in: inSelected, selected: mail.RightRead, noExpunge: true},
 		"THREAD":       {run: on((*session).thread), in: inSelected, selected: mail.RightRead, noExpunge: true},
