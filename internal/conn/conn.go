@@ -115,6 +115,14 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return c.read(p)
 }
 
+// ReadOn is Read in the middle of something that the client sends, which the answer will follow: no client has to wait
+// for the acknowledgement of a piece before it sends the next.
+func (c *Conn) ReadOn(p []byte) (int, error) {
+	c.sock.midway = true
+	defer func() { c.sock.midway = false }()
+	return c.Read(p)
+}
+
 // read reads from the uppermost layer.
 func (c *Conn) read(p []byte) (int, error) {
 	if c.flate != nil {

@@ -16,6 +16,7 @@ type socket struct {
 	net.Conn
 	raw     syscall.RawConn // nil if the connection has none, as a pipe in tests
 	probing bool            // Read returns errNothing instead of waiting
+	midway  bool            // the client is in the middle of something: see readOn
 	first   [1]byte         // without raw: what await had to read, if have
 	have    bool
 	in, out atomic.Int64
@@ -37,6 +38,8 @@ func (s *socket) Read(p []byte) (n int, err error) {
 	case s.have && len(p) > 0:
 		p[0], s.have = s.first[0], false
 		return 1, nil
+	case s.midway && s.raw != nil:
+		n, err = s.readOn(p)
 	case !s.probing:
 		n, err = s.Conn.Read(p)
 	case s.raw != nil:
@@ -93,6 +96,20 @@ func (s *socket) readNow(p []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// readOn reads in the middle of what the client sends. If it has to wait, it has the kernel acknowledge what has arrived:
+// a client that sends in pieces, with Nagle's algorithm, keeps the next one until then, and
+// the kernel would delay that by 40 ms, in the hope of an answer to send it with.
+func (s *socket) readOn(p []byte) (int, error) {
+	n, err := s.readNow(p)
+	if err != errNothing {
+		return n, err
+	}
+	_ = s.raw.Control(func(fd uintptr) { // a socket that is none of TCP has no such option, and no delay
+		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 1)
+	})
+	return s.Conn.Read(p)
 }
 
 // await waits until a read would not wait.

@@ -109,7 +109,13 @@ func (r *source) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	defer s.slot.Enter(s.slot.Enter(wait.Reading))
-	n, err := s.conn.Read(p)
+	var n int
+	var err error
+	if s.dec.Midway() {
+		n, err = s.conn.ReadOn(p)
+	} else {
+		n, err = s.conn.Read(p)
+	}
 	s.out.tap.client(p[:n])
 	return n, err
 }

@@ -128,6 +128,9 @@ func (d *Decoder) Reset(src Source) {
 // Buffered is the number of octets that were read from the source and not consumed.
 func (d *Decoder) Buffered() int { return d.w - d.r }
 
+// Midway tells whether a command was read in part: its client is sending the rest.
+func (d *Decoder) Midway() bool { return d.line > 0 && !d.ended }
+
 // Release gives the buffer back if it is empty. Begin does so by itself before it waits.
 func (d *Decoder) Release() {
 	if d.r != d.w {

@@ -363,3 +363,26 @@ func FuzzSkip(f *testing.F) {
 		}
 	})
 }
+
+// A command is midway from its first token to its end, also between its literals.
+func TestMidway(t *testing.T) {
+	d, _, _ := newTest("a {3}\r\nxyz b\r\nnext\r\n", false, Limits{})
+	var word string
+	steps := []struct {
+		name string
+		do   func() bool
+		want bool
+	}{
+		{"begun", func() bool { return d.Begin() == nil }, false},
+		{"a token", func() bool { return d.MustAtom(&word) }, true},
+		{"a literal", func() bool { return d.MustSP() && d.MustString(&word) }, true},
+		{"the last token", func() bool { return d.MustSP() && d.MustAtom(&word) }, true},
+		{"the end", func() bool { return d.End() == nil }, false},
+		{"the next", func() bool { return d.Begin() == nil }, false},
+	}
+	for _, s := range steps {
+		if !s.do() || d.Midway() != s.want {
+			t.Errorf("%s: midway %v, want %v (%v)", s.name, d.Midway(), s.want, d.Err())
+		}
+	}
+}
