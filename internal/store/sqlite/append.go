@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"slices"
 
 	"github.com/constance-mail/constance/internal/mail"
@@ -105,11 +103,10 @@ func (t *tx) appendAll(b *box, msgs []mail.NewMessage, ups []*upload, who mail.A
 	if err := t.addFor(b, entries, mod, who); err != nil {
 		return out, err
 	}
-	for i := range msgs {
-		if err := t.addContent(ups[i], msgs[i].Digest); err != nil {
-			return out, err
-		}
-		t.done.Add(1)
+	if err := t.addContents(msgs, ups); err != nil {
+		return out, err
+	}
+	for i := range entries {
 		out.UIDs = append(out.UIDs, entries[i].uid)
 		out.Contents = append(out.Contents, entries[i].content)
 	}
@@ -143,113 +140,67 @@ func (t *tx) addFor(b *box, entries []entry, mod mail.ModSeq, who mail.AccountID
 	return t.keepOwn(b, who, entries, mod)
 }
 
-// addContent adds the next content, with one reference.
-func (t *tx) addContent(u *upload, d *mail.Digest) error {
-	t.st.content++
-	id := int64(t.st.content)
-	thread, err := t.join(d)
+// addContents adds the next contents, each with one reference. They go in kind by kind: what is read together, one kind of
+// many messages, is together in the file then.
+func (t *tx) addContents(msgs []mail.NewMessage, ups []*upload) error {
+	threads, err := t.join(msgs)
 	if err != nil {
 		return err
 	}
-	s, err := t.c.put(kindContent, id)
-	if err != nil {
-		return err
+	w := contentWriter{t: t, msgs: msgs, ups: ups, threads: threads}
+	for _, k := range [...]struct {
+		kind int64
+		bind func(s stmt, i int)
+	}{{kindContent, w.content}, {kindDigest, w.digest}, {kindStructure, w.structure}, {kindBody, w.body}} {
+		for i := range msgs {
+			if k.kind == kindBody && ups[i].seg != nil {
+				continue
+			}
+			s, err := t.c.put(k.kind, int64(t.st.content)+int64(i)+1)
+			if err != nil {
+				return err
+			}
+			k.bind(s, i)
+			if err := s.run(); err != nil {
+				return err
+			}
+		}
 	}
+	t.st.content += mail.ContentID(len(msgs))
+	return nil
+}
+
+// contentWriter binds the columns of the items of new contents.
+type contentWriter struct {
+	t       *tx
+	msgs    []mail.NewMessage
+	ups     []*upload
+	threads []mail.ThreadID
+}
+
+func (w *contentWriter) content(s stmt, i int) {
+	u := w.ups[i]
 	var segment, offset int64
 	if u.seg != nil {
 		segment, offset = u.seg.no, u.start
 	}
-	if err := s.bind(itemKey(kindContent, id), 1, u.size, int64(u.crc), segment, offset).run(); err != nil {
-		return err
+	for p, v := range [...]int64{1, u.size, int64(u.crc), segment, offset} {
+		s.BindInt64(p+2, v)
 	}
-	if s, err = t.c.put(kindDigest, id); err != nil {
-		return err
-	}
-	t.buf = appendKeys(t.buf[:0], d, thread)
-	if err := s.blob(3, d.Envelope).blob(4, t.buf).run(); err != nil {
-		return err
-	}
-	if s, err = t.c.put(kindStructure, id); err != nil {
-		return err
-	}
+}
+
+func (w *contentWriter) digest(s stmt, i int) {
+	d := w.msgs[i].Digest
+	w.t.buf = appendKeys(w.t.buf[:0], d, w.threads[i])
+	s.blob(3, d.Envelope).blob(4, w.t.buf)
+}
+
+func (w *contentWriter) structure(s stmt, i int) {
+	d := w.msgs[i].Digest
+	w.t.buf = appendPreview(w.t.buf[:0], d.Preview)
 	s.BindInt64(2, d.HeaderSize)
-	t.buf = appendPreview(t.buf[:0], d.Preview)
-	if err := s.blob(3, d.Parts).blob(4, d.BodyStructure).blob(5, d.Headers).blob(6, t.buf).run(); err != nil || u.seg != nil {
-		return err
-	}
-	if s, err = t.c.put(kindBody, id); err != nil {
-		return err
-	}
-	return s.blob(3, u.mem).run()
+	s.blob(3, d.Parts).blob(4, d.BodyStructure).blob(5, d.Headers).blob(6, w.t.buf)
+	w.t.done.Add(1) // the last kind that each message has
 }
 
-// threadKey is the key of a message id in table thread.
-func threadKey(id string) int64 {
-	h := sha256.Sum256([]byte(id))
-	return int64(binary.LittleEndian.Uint64(h[:])) & keyMask
-}
-
-// threadIDs are the keys of the message ids that tie d to others, without doubles: references, then its own.
-func threadIDs(d *mail.Digest) []int64 {
-	out := make([]int64, 0, len(d.References)+1)
-	add := func(id string) {
-		if k := threadKey(id); id != "" && !slices.Contains(out, k) {
-			out = append(out, k)
-		}
-	}
-	for _, r := range d.References {
-		add(r)
-	}
-	add(d.MessageID)
-	return out
-}
-
-// join is the thread of a new content: that of the first id that is known, else a new one. Its ids are known then.
-func (t *tx) join(d *mail.Digest) (mail.ThreadID, error) {
-	ids := threadIDs(d)
-	var thread int64
-	was := make([]threadRow, len(ids))
-	for i, id := range ids {
-		var err error
-		if was[i], err = t.c.loadThread(id); err != nil {
-			return 0, err
-		}
-		if thread == 0 {
-			thread = was[i].thread
-		}
-	}
-	if thread == 0 {
-		t.st.thread++
-		thread = int64(t.st.thread)
-	}
-	for i, id := range ids {
-		if was[i].uses == 0 {
-			was[i].thread = thread
-		}
-		was[i].uses++
-		if err := t.storeThread(id, was[i]); err != nil {
-			return 0, err
-		}
-	}
-	return mail.ThreadID(thread), nil
-}
-
-// threadRow is what is known of a message id: its thread, and how many contents name it.
-type threadRow struct{ thread, uses int64 }
-
-func (c *conn) loadThread(id int64) (threadRow, error) {
-	s, row, err := c.item(kindThread, id)
-	if err != nil || !row {
-		return threadRow{}, err
-	}
-	defer s.done()
-	return threadRow{s.ColumnInt64(0), s.ColumnInt64(1)}, nil
-}
-
-func (t *tx) storeThread(id int64, r threadRow) error {
-	s, err := t.c.put(kindThread, id)
-	if err != nil {
-		return err
-	}
-	return s.bind(itemKey(kindThread, id), r.thread, r.uses).run()
-}
+func (w *contentWriter) body(s stmt, i int) { s.blob(3, w.ups[i].mem) }
