@@ -91,8 +91,15 @@ func openAccountConn(dir string, renewed bool) (*conn, error) {
 		return nil, fmt.Errorf("open %s%s: %w", dir, dbName, err)
 	}
 	c.disk = d
+	if err := c.exec(keepChanges); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
 	return c, nil
 }
+
+// keepChanges has SQLite keep up to 8 MB of what a transaction changes, rather than the 2 MB of its cache: what it
+// writes to the log in between has to be read again for the checksums that follow. The memory is free after the commit.
+const keepChanges = "PRAGMA cache_spill = 2048"
 
 // detach closes the files under an idle connection, so that attach can put others there. False: it is of no further use.
 func (c *conn) detach() bool {

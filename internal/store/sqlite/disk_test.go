@@ -291,6 +291,11 @@ func TestDiskRenewed(t *testing.T) {
 func TestDiskSpill(t *testing.T) {
 	dir := newAccountDir(t)
 	a, b := openDisk(t, dir, true), openDisk(t, dir, false)
+	for _, c := range []*conn{a, b} {
+		if err := errors.Join(c.exec("PRAGMA cache_size = 10"), c.exec("PRAGMA cache_spill = 10")); err != nil {
+			t.Fatal(err)
+		}
+	}
 	fill := func(c *conn, value string) error {
 		return errors.Join(c.exec("BEGIN IMMEDIATE"), c.exec("DELETE FROM item"), c.exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "+
 			"SELECT i+1 FROM n WHERE i < 300) INSERT INTO item(id, x) SELECT i, "+value+" FROM n"))
