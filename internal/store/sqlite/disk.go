@@ -36,6 +36,7 @@ type disk struct {
 	end     int64 // of what was written to the log last
 	size    int64 // that the log had, when this was looked at
 	writing bool  // the lock of who writes to the log is held
+	passing passing
 	barrier atomic.Uint32
 }
 
@@ -209,6 +210,7 @@ func (d *disk) close() {
 	}
 	d.shared = false
 	d.drop()
+	d.passing.forget(d.vfs)
 }
 
 // closeIndex closes the index. SQLite has no address of it any more. Its locks would last as long as it stays mapped.

@@ -78,7 +78,7 @@ func dbClose(_ *libc.TLS, file uintptr) int32 {
 }
 
 func dbRead(_ *libc.TLS, file, p uintptr, n int32, off int64) int32 {
-	return read(diskOf(file).db, span(p, n), off)
+	return diskOf(file).readPage(span(p, n), off)
 }
 
 func dbWrite(_ *libc.TLS, file, p uintptr, n int32, off int64) int32 {
@@ -172,6 +172,7 @@ func shmLock(_ *libc.TLS, file uintptr, first, n, flags int32) int32 {
 	if rc := d.flush(); rc != lib.SQLITE_OK {
 		return rc
 	}
+	d.passing.forget(d.vfs)
 	if kind == unix.F_WRLCK && first == writeLock {
 		d.populate()
 	}
