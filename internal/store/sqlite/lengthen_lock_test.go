@@ -31,7 +31,7 @@ func TestLengthenedByWriters(t *testing.T) {
 	path := f.dir + dbName
 	committed := walSize(path)
 	for _, q := range []string{ // more than the cache holds, so that some goes to the log before the end
-		"BEGIN IMMEDIATE", "CREATE TABLE large(x)",
+		"PRAGMA cache_size = 10", "PRAGMA cache_spill = 10", "BEGIN IMMEDIATE", "CREATE TABLE large(x)",
 		`INSERT INTO large SELECT zeroblob(3000) FROM (WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n
 			WHERE i < 300) SELECT i FROM n)`,
 		"ROLLBACK",
