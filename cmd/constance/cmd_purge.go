@@ -20,9 +20,9 @@ func (p *program) purgeCmd() *cobra.Command {
 		Use:   "purge [USER]",
 		Short: "Give back the room of expunged messages",
 		Long: `Removes for good what was expunged longer ago than the time of store.purge_after
-in the configuration, for one user or all, and the accounts of users that an administrator deleted by
-IMAP longer ago than that. The server does it once a day. An
-account that fails does not stop the others.`,
+in the configuration, for one user or all, and the accounts of users that an
+administrator deleted by IMAP longer ago than that. The server does it once a day.
+An account that fails does not stop the others.`,
 		Example: "  constance purge\n  constance purge alice --after 0s    # at once",
 		Args:    args(0, 1),
 		RunE: func(c *cobra.Command, a []string) error {

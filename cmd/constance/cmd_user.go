@@ -164,8 +164,9 @@ const renameLong = `Gives a user another login name. The account with all its ma
 and the groups go with it; what others have shared with the old name they have to share
 with the new one. Sessions that are logged in go on.
 
-The account of a user whom an administrator has deleted by IMAP (DELETE user/LOGIN, or cyradm's deletemailbox)
-is kept under a name that begins with DELETED/ for the time of store.purge_after:
+The account of a user whom an administrator has deleted by IMAP (DELETE user/LOGIN,
+or cyradm's deletemailbox) is kept under a name that begins with DELETED/ for the time
+of store.purge_after:
 ` + "`constance user list`" + ` shows it, and renaming it to a login name undoes the deletion.`
 
 func (p *program) userRenameCmd() *cobra.Command {

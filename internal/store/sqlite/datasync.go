@@ -9,7 +9,7 @@ import (
 
 // The runtime's own way into a system call that is known to wait: the processor (its P) is free for another goroutine
 // at once. By the usual way the runtime finds out only after a while, by looking each 20 us; see
-// docs/decisions/019-slow-calls.md.
+// docs/decisions/021-slow-calls.md.
 //
 //go:linkname entersyscallblock runtime.entersyscallblock
 func entersyscallblock()
