@@ -3,8 +3,12 @@ package e2e
 import (
 	"bytes"
 	"compress/flate"
+	"io"
+	"net"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/constance-mail/constance/internal/imapclient"
 )
@@ -75,6 +79,7 @@ func TestHostileTogether(t *testing.T) {
 	do(t, polite, "SELECT INBOX")
 	before, lines := resident(t, s), strings.Count(s.Log(), "\n")
 	for range each {
+		creep(t, s)
 		for _, h := range lasting {
 			c, _, err := imapclient.Dial(s.IMAP)
 			if err != nil {
@@ -91,7 +96,7 @@ func TestHostileTogether(t *testing.T) {
 		do(t, polite, "APPEND INBOX {16+}\r\nSubject: again\r\n")
 		do(t, polite, "FETCH * (FLAGS BODY.PEEK[])")
 	}
-	n := int64(each * len(lasting))
+	n := int64(each * (len(lasting) + 1))
 	grown := resident(t, s) - before
 	t.Logf("%d clients cost %d KiB each", n, grown/n>>10)
 	if grown > n*hostileMemory {
@@ -103,4 +108,41 @@ func TestHostileTogether(t *testing.T) {
 	if out := strings.TrimSpace(s.Run(t, "", "verify", "--json")); out != "[]" {
 		t.Errorf("verify: %s", out)
 	}
+}
+
+// creep is a client that asks for much, and then reads and sends an octet a second until the test ends.
+func creep(t *testing.T, s *Server) {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.IMAP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetch := strings.Repeat("c FETCH 1:* (BODY.PEEK[] ENVELOPE BODYSTRUCTURE)\r\n", 1_000)
+	if _, err := io.WriteString(conn, "a LOGIN alice wonderland\r\nb SELECT INBOX\r\n"+fetch); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	var running sync.WaitGroup
+	t.Cleanup(func() {
+		close(done)
+		conn.Close()
+		running.Wait()
+	})
+	running.Go(func() {
+		second := time.NewTicker(time.Second)
+		defer second.Stop()
+		for octet := []byte{0}; ; {
+			select {
+			case <-done:
+				return
+			case <-second.C:
+			}
+			if _, err := conn.Read(octet); err != nil {
+				return // the test has ended, or the server lost its patience
+			}
+			if _, err := conn.Write([]byte("x")); err != nil {
+				return
+			}
+		}
+	})
 }
