@@ -68,8 +68,11 @@ func (q *searcher) values(ctx context.Context, k imap.SortKey, uids []mail.UID, 
 		return nil
 	}
 	c, err := q.column(ctx, k, uids)
-	if err == nil {
-		c.of(uids, values)
+	if err == nil && !places(c.uids, uids, func(i, at int) { values[i] = c.values[at] }) {
+		c, err = q.buildColumn(ctx, k, nil, uids)
+		if err == nil {
+			copy(values, c.values)
+		}
 	}
 	return err
 }
@@ -86,21 +89,27 @@ func (q *searcher) snapshotValues(src *sortSource, uids []mail.UID, values []uin
 	}
 }
 
-// of fills values with those of uids, which ascend and are in the column.
-func (c *column) of(uids []mail.UID, values []uint64) {
+// places calls each with the place of each of uids in all; both ascend. False: one is missing. That is so if somebody made a
+// column of a later state of the mailbox, without what was expunged since this search took its snapshot.
+func places(all, uids []mail.UID, each func(i, at int)) bool {
 	at := 0
 	for i, u := range uids {
-		for c.uids[at] != u {
+		for at < len(all) && all[at] < u {
 			at++
 		}
-		values[i] = c.values[at]
+		if at == len(all) || all[at] != u {
+			return false
+		}
+		each(i, at)
 	}
+	return true
 }
 
 // fewOfMany: a search that found less than this part of a mailbox does not have a column made of all of it.
 const fewOfMany = 8
 
-// column is a column with these messages: that of the whole mailbox, kept for the next time, unless they are few.
+// column is a column for these messages: that of the whole mailbox, kept for the next time, unless they are few. It lacks those that
+// are expunged by now.
 func (q *searcher) column(ctx context.Context, k imap.SortKey, uids []mail.UID) (*column, error) {
 	key := q.columnKey(uint8(k))
 	old, _ := q.columns.get(key).(*column)

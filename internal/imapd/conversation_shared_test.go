@@ -130,7 +130,7 @@ func newSharedConversation(t testing.TB) *sharedConversation {
 		t.Fatal(err)
 	}
 	k := &sharedConversation{conversation: &conversation{t: t, store: mem.New(mail.Options{})}}
-	k.srv = New(Options{Store: k.store, Auth: anybody{}, MaxBad: 1 << 20, Sharing: Sharing{Directory: d, Others: "Other Users"},
+	k.srv = New(Options{Store: k.store, Auth: anybody{}, MaxBad: 1 << 20, Log: errorsTo(t), Sharing: Sharing{Directory: d, Others: "Other Users"},
 		Events: Events{End: func(e SessionEnd) {
 			k.mu.Lock()
 			defer k.mu.Unlock()

@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -149,7 +150,7 @@ type conversation struct {
 
 func newConversation(t testing.TB) *conversation {
 	k := &conversation{t: t, store: mem.New(mail.Options{})}
-	k.srv = New(Options{Store: k.store, Auth: anybody{}, MaxBad: 1 << 20, Events: Events{End: func(e SessionEnd) {
+	k.srv = New(Options{Store: k.store, Auth: anybody{}, MaxBad: 1 << 20, Log: errorsTo(t), Events: Events{End: func(e SessionEnd) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.ends = append(k.ends, e)
@@ -159,6 +160,11 @@ func newConversation(t testing.TB) *conversation {
 		k.peers[i].say("SELECT INBOX")
 	}
 	return k
+}
+
+// errorsTo is a log that shows what went wrong, as the stack of a panic, with the test.
+func errorsTo(t testing.TB) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 }
 
 func (k *conversation) connect(qresync bool) *peer {

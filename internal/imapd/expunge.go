@@ -35,7 +35,7 @@ func (s *session) expunge(ctx context.Context, c *imap.Expunge) error {
 		return err
 	}
 	if len(gone) > 0 && s.features&featQResync != 0 && m.told >= modSeq {
-		s.okCode(imap.AppendNumberCode(nil, imap.CodeHighestModSeq, uint64(modSeq))) // RFC 7162 section 3.2.7
+		s.okCode(imap.AppendNumberCode(nil, imap.CodeHighestModSeq, uint64(min(modSeq, m.highest())))) // RFC 7162 section 3.2.7
 	}
 	return nil
 }

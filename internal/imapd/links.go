@@ -35,7 +35,7 @@ func (l *links) size() int {
 	return 4*(cap(l.uids)+cap(l.own)+cap(l.refs)+cap(l.ends)) + cap(l.reply) + 8*cap(l.hashes)
 }
 
-// links are the links of a mailbox, or if it has many more messages of uids.
+// links are the links of a mailbox, or if it has many more messages of uids. They lack those that are expunged by now.
 func (q *searcher) links(ctx context.Context, uids []mail.UID) (*links, error) {
 	key := q.columnKey(linksKind)
 	key.collation = 0
@@ -197,12 +197,11 @@ func (q *searcher) threadData(ctx context.Context, a imap.ThreadAlgorithm, uids 
 		return nil, err
 	}
 	t.links, t.at = l, make([]uint32, len(uids))
-	at := 0
-	for i, u := range uids {
-		for l.uids[at] != u {
-			at++
+	set := func(i, at int) { t.at[i] = uint32(at) }
+	if !places(l.uids, uids, set) {
+		if t.links, err = q.buildLinks(ctx, nil, uids); err == nil {
+			places(t.links.uids, uids, set)
 		}
-		t.at[i] = uint32(at)
 	}
-	return t, nil
+	return t, err
 }

@@ -80,7 +80,7 @@ func (m *messagesTest) open() {
 	snap, err := m.acct.Snapshot(context.Background(), box.ID)
 	m.check(err)
 	m.s.sel = &selected{place: place{acct: m.acct, mine: true}, may: mail.AllRights, id: box.ID, view: newView(snap.UIDSet()), told: snap.Mailbox.HighestMod,
-		keywords: snap.Mailbox.Keywords}
+		flags: snap.Mailbox.HighestMod, keywords: snap.Mailbox.Keywords}
 }
 
 func (m *messagesTest) check(err error) {

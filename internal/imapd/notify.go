@@ -32,7 +32,8 @@ const supportedEvents = imap.EventMessageNew | imap.EventMessageExpunge | imap.E
 // maxNotified is how many mailboxes an account may have for its changes to be told. RFC 5465 section 5.8.
 const maxNotified = 5000
 
-// setNotify is NOTIFY. What has changed so far is told first, as it was asked for till now. RFC 5465 section 3.1.
+// setNotify is NOTIFY. What has changed so far is told first, as it was asked for till now, and then by NOTIFY SET what was not
+// asked for of the selected mailbox. RFC 5465 section 3.1.
 func (s *session) setNotify(ctx context.Context, c *imap.Notify) error {
 	n := &notify{}
 	for _, g := range c.Groups {
@@ -59,7 +60,10 @@ func (s *session) setNotify(ctx context.Context, c *imap.Notify) error {
 		}
 	}
 	s.replaceNotify(n)
-	return nil
+	if !c.Set {
+		return nil
+	}
+	return s.unlessBroken(s.syncFlags(ctx, true, true))
 }
 
 // replaceNotify has n, nil for none, in the place of what was asked for before.

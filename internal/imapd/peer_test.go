@@ -139,7 +139,9 @@ func (p *peer) response(s string) {
 	case f[0] != "*":
 		p.answered(f[0], f[1], s)
 	case f[1] == "BYE":
-		p.bye = true
+		if p.bye = true; f[2] == "[SERVERBUG]" {
+			p.fail("the server has a bug")
+		}
 	case f[1] == "VANISHED" && f[2] != "(EARLIER)":
 		p.vanished(f[2])
 	case f[1] == "VANISHED" && p.earlier != nil:

@@ -65,7 +65,8 @@ func (s *session) snapshotOf(ctx context.Context, name string) (*selected, *mail
 	if err != nil {
 		return nil, nil, err
 	}
-	return &selected{place: m.place, id: m.box.ID, may: m.may, checked: told, told: max(told, snap.Mailbox.HighestMod),
+	upTo := max(told, snap.Mailbox.HighestMod)
+	return &selected{place: m.place, id: m.box.ID, may: m.may, checked: told, told: upTo, flags: upTo,
 		keywords: snap.Mailbox.Keywords}, snap, nil
 }
 

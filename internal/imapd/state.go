@@ -38,7 +38,8 @@ type selected struct {
 	readOnly bool // by EXAMINE
 
 	view     view        // what the client knows
-	told     mail.ModSeq // every change up to this one was reported, but for held
+	told     mail.ModSeq // every change up to this one was reported, but for held and flags
+	flags    mail.ModSeq // every change of flags up to this one was reported: less than told while NOTIFY wants none
 	held     bool        // view has expunged messages that could not be reported yet
 	before   mail.ModSeq // told, as it was before the first of these, if held
 	keywords []mail.Flag // as the client knows them from FLAGS
@@ -50,16 +51,20 @@ type selected struct {
 // highest is the ModSeq from which the client can resynchronize without missing anything. RFC 7162 section 3.2.
 func (m *selected) highest() mail.ModSeq {
 	if m.held {
-		return m.before
+		return min(m.before, m.flags)
 	}
-	return m.told
+	return m.flags
 }
 
 // known takes note of a change by this session itself: the client was told of it, or asked not to be (.SILENT). Only
 // what directly follows all that was reported counts; otherwise somebody else's change could hide behind it, and sync
 // reports both.
 func (m *selected) known(own mail.ModSeq) {
-	if own == m.told+1 {
-		m.told = own
+	if own != m.told+1 {
+		return
 	}
+	if m.flags == m.told {
+		m.flags = own
+	}
+	m.told = own
 }

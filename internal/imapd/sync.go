@@ -23,11 +23,16 @@ func (s *session) tell(ctx context.Context, expunge bool) error {
 	return s.pushMetadata(ctx)
 }
 
-// sync tells the client what has changed in the selected mailbox since it was told last: expunges (if they are allowed
-// now, else they are held back and the numbers stay), new messages, flags. It asks the account's ModSeq first, which
+// sync is syncFlags with the flags if the client wants to hear of them.
+func (s *session) sync(ctx context.Context, expunge bool) error {
+	return s.syncFlags(ctx, expunge, s.wantsSelected(imap.EventFlagChange))
+}
+
+// syncFlags tells the client what has changed in the selected mailbox since it was told last: expunges (if they are allowed
+// now, else they are held back and the numbers stay), new messages, flags (or they are told later). It asks the account's ModSeq first, which
 // costs next to nothing; only if that moved is the mailbox looked at. A mailbox that was deleted loses its messages.
 // RFC 9051 sections 5.2 and 7.5.1.
-func (s *session) sync(ctx context.Context, expunge bool) error {
+func (s *session) syncFlags(ctx context.Context, expunge, flags bool) error {
 	m := s.sel
 	if m == nil {
 		return nil
@@ -36,7 +41,7 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 	if err != nil {
 		return err
 	}
-	if now <= m.told && !(expunge && m.held) && !m.behind(now) {
+	if now <= m.told && !(expunge && m.held) && !(flags && m.flags < m.told) && !m.behind(now) {
 		if m.held {
 			s.tellHighest()
 		}
@@ -58,15 +63,16 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 		m.before = m.told
 	}
 	m.held = len(gone) > 0
-	last, since := m.view.max(), m.told
+	last := m.view.max()
 	if err := s.tellArrived(ctx, snap); err != nil {
 		return err
 	}
 	m.told = max(now, snap.Mailbox.HighestMod)
-	if s.wantsSelected(imap.EventFlagChange) {
-		if err := s.tellChanged(snap, since, mail.UIDSet{{Start: 1, Stop: last}}); err != nil {
+	if flags {
+		if err := s.tellChanged(snap, m.flags, mail.UIDSet{{Start: 1, Stop: last}}); err != nil {
 			return err
 		}
+		m.flags = m.told
 	}
 	if err := s.updateContexts(ctx, snap); err != nil {
 		return err
@@ -80,8 +86,16 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 // syncDone is sync for a command that has made its change. Only the connection's end is an error: a NO would have the client
 // do it once more, and what cannot be looked at now is told later.
 func (s *session) syncDone(ctx context.Context) error {
-	if err := s.sync(ctx, true); errors.As(err, new(*brokenError)) {
+	return s.unlessBroken(s.sync(ctx, true))
+}
+
+// unlessBroken is the error of a sync, after a change that was made, if it is the connection's end.
+func (s *session) unlessBroken(err error) error {
+	if errors.As(err, new(*brokenError)) {
 		return err
+	}
+	if err != nil {
+		s.srv.opts.Log.Warn("a change is not shown yet", "session", s.id, "user", s.user.Login, "verb", s.verb, "error", err)
 	}
 	return nil
 }

@@ -171,15 +171,20 @@ func TestResolve(t *testing.T) {
 }
 
 func TestKnownTakesOnlyWhatFollows(t *testing.T) {
-	m := &selected{told: 7}
+	m := &selected{told: 7, flags: 6}
 	m.known(9)
 	if m.told != 7 {
 		t.Error("somebody else's change was hidden")
 	}
 	m.known(8)
 	m.known(9)
-	if m.told != 9 {
-		t.Errorf("told %d", m.told)
+	if m.told != 9 || m.flags != 6 { // other changes of flags were not told yet
+		t.Errorf("told %d, flags %d", m.told, m.flags)
+	}
+	m.flags = 9
+	m.known(10)
+	if m.told != 10 || m.flags != 10 {
+		t.Errorf("told %d, flags %d", m.told, m.flags)
 	}
 }
 
