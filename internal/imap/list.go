@@ -66,8 +66,8 @@ func parseList(d *wire.Decoder) Command {
 	}
 	if d.List(func() bool { return c.selectOption(d) }) {
 		c.Extended = true
-		if c.Select&^(ListRecursiveMatch|ListRemote) == 0 && c.Select&ListRecursiveMatch != 0 {
-			d.Fail("RECURSIVEMATCH needs another option") // RFC 9051 section 6.3.9.1
+		if c.Select&(ListRecursiveMatch|ListSubscribed) == ListRecursiveMatch {
+			d.Fail("RECURSIVEMATCH needs SUBSCRIBED") // RFC 9051 section 6.3.9.1, RFC 6154 section 6
 		}
 		d.MustSP()
 	}

@@ -257,6 +257,8 @@ func (s *session) appendAll(ctx context.Context, target found, msgs []mail.NewMe
 	if err != nil {
 		return err
 	}
-	s.okCode(imap.AppendAppendUIDCode(nil, done.UIDValidity, mail.SetOf(done.UIDs...)))
+	if target.discloses() {
+		s.okCode(imap.AppendAppendUIDCode(nil, done.UIDValidity, mail.SetOf(done.UIDs...)))
+	}
 	return nil
 }

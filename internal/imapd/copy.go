@@ -24,7 +24,7 @@ func (s *session) copy(ctx context.Context, c *imap.Copy) error {
 	if err != nil {
 		return err
 	}
-	if len(done.To) > 0 {
+	if len(done.To) > 0 && target.discloses() {
 		s.okCode(imap.AppendCopyUIDCode(nil, done.UIDValidity, done.From, done.To))
 	}
 	return nil // some may be gone: a NO would say that nothing was copied (RFC 9051 section 6.4.7)
@@ -48,9 +48,11 @@ func (s *session) move(ctx context.Context, c *imap.Move) error {
 	if len(done.To) == 0 {
 		return nil
 	}
-	b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
-	b = imap.AppendCopyUIDCode(b, done.UIDValidity, done.From, done.To)
-	s.out.buf = imap.AppendText(b, "moved")
+	if target.discloses() {
+		b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
+		b = imap.AppendCopyUIDCode(b, done.UIDValidity, done.From, done.To)
+		s.out.buf = imap.AppendText(b, "moved")
+	}
 	return s.syncDone(ctx)
 }
 

@@ -149,14 +149,8 @@ func (l *lister) entry(ctx context.Context, i int) error {
 	}
 	s := l.s
 	s.out.buf = imap.AppendList(s.out.buf, &d, s.utf8())
-	if e.exists && l.c.Return&(imap.ListStatus|imap.ListMyRights) != 0 {
+	if e.exists && chosen { // one that only stands above others is told by CHILDINFO: RFC 5819 section 3
 		if err := l.more(ctx, e); err != nil {
-			return err
-		}
-	}
-	if l.c.Return&imap.ListMetadata != 0 && e.exists {
-		at := l.found(e)
-		if err := s.listMetadata(ctx, &at, e.name, l.c.Metadata); err != nil {
 			return err
 		}
 	}
@@ -196,16 +190,23 @@ func (l *lister) attrs(e *listEntry) imap.ListAttrs {
 	if e.implied {
 		a = imap.AttrHasChildren
 	}
-	if !e.exists {
+	if !e.exists || l.unreadable(e) {
 		a |= imap.AttrNoSelect
-		if l.c.Extended || l.s.features&featRev2 != 0 {
-			a |= imap.AttrNonExistent
-		}
+	}
+	if !e.exists && (l.c.Extended || l.s.features&featRev2 != 0) {
+		a |= imap.AttrNonExistent
 	}
 	if e.subscribed && (l.c.Select|l.c.Return)&imap.ListSubscribed != 0 {
 		a |= imap.AttrSubscribed
 	}
 	return a
+}
+
+// unreadable tells whether a client must be told that a mailbox cannot be selected, as the user may only see it: in
+// revision 1 just who asks for STATUS, as others would not offer it as a place to put messages either. RFC 5819 section 2,
+// RFC 9051 section 7.3.1.
+func (l *lister) unreadable(e *listEntry) bool {
+	return (l.c.Return&imap.ListStatus != 0 || l.s.features&featRev2 != 0) && l.found(e).may&mail.RightRead == 0
 }
 
 // lsub is LSUB. With "%" a name above a subscribed one that does not match stands for it, as \Noselect. RFC 3501

@@ -193,15 +193,29 @@ func (l *lister) found(e *listEntry) found {
 	return m
 }
 
-// more tells STATUS and MYRIGHTS of a mailbox that is there. RFC 5819 section 2, RFC 8440 section 3.
+// more tells MYRIGHTS, STATUS and METADATA of a mailbox that is there. RFC 8440 section 3, RFC 5819 section 2, RFC 9590
+// section 3.
 func (l *lister) more(ctx context.Context, e *listEntry) error {
+	if l.c.Return&(imap.ListMyRights|imap.ListStatus|imap.ListMetadata) == 0 {
+		return nil
+	}
 	m := l.found(e)
 	if l.c.Return&imap.ListMyRights != 0 {
 		l.s.out.buf = imap.AppendMyRights(l.s.out.buf, e.name, m.may, l.s.utf8())
 	}
-	if l.c.Return&imap.ListStatus == 0 || m.may&mail.RightRead == 0 {
+	if l.c.Return&imap.ListStatus != 0 && m.may&mail.RightRead != 0 {
+		if err := l.status(ctx, &m, e.name); err != nil {
+			return err
+		}
+	}
+	if l.c.Return&imap.ListMetadata == 0 {
 		return nil
 	}
+	return l.s.listMetadata(ctx, &m, e.name, l.c.Metadata)
+}
+
+// status tells the STATUS of a mailbox, unless it is gone. RFC 5819 section 2.
+func (l *lister) status(ctx context.Context, m *found, name string) error {
 	if l.c.Status&imap.StatusHighestModSeq != 0 {
 		l.s.enable(featCondStore)
 	}
@@ -212,5 +226,5 @@ func (l *lister) more(ctx context.Context, e *listEntry) error {
 		}
 		m.box = snap.Mailbox
 	}
-	return l.s.appendStatus(ctx, &m, e.name, l.c.Status)
+	return l.s.appendStatus(ctx, m, name, l.c.Status)
 }

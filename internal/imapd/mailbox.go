@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/mail"
 	"github.com/constance-mail/constance/internal/wait"
@@ -16,6 +18,15 @@ func trimmed(name string) string {
 		return strings.TrimSuffix(name, string(mail.Separator))
 	}
 	return name
+}
+
+// newName is the name that a mailbox is to get. Where names are UTF-8 it must be in Unicode's normalization form C; modified
+// UTF-7 stays exactly as it is. RFC 9051 sections 5.1 and 6.3.4 and appendix A.1, RFC 6855 section 3.
+func (s *session) newName(name string) (string, error) {
+	if s.utf8() && !norm.NFC.IsNormalString(name) {
+		return "", refuse(imap.CodeCannot, "the name is not in Unicode's normalization form C")
+	}
+	return trimmed(name), nil
 }
 
 // specialUses are those that can be given to a mailbox. RFC 6154 section 3.
@@ -36,7 +47,10 @@ func (s *session) create(ctx context.Context, c *imap.Create) error {
 		}
 	}
 	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
-	name := trimmed(c.Mailbox)
+	name, err := s.newName(c.Mailbox)
+	if err != nil {
+		return err
+	}
 	if sp, login, ok := s.accountName(name); ok {
 		return s.createAccount(ctx, sp, login, uses)
 	}
@@ -81,7 +95,11 @@ func (s *session) rename(ctx context.Context, c *imap.Rename) error {
 	if s.renamesAccount(c) {
 		return s.renameAccount(ctx, &from.place, trimmed(c.To))
 	}
-	to, err := s.place(ctx, trimmed(c.To))
+	name, err := s.newName(c.To)
+	if err != nil {
+		return err
+	}
+	to, err := s.place(ctx, name)
 	if err != nil {
 		return err
 	}

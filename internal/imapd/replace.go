@@ -31,9 +31,11 @@ func (s *session) replace(ctx context.Context, c *imap.Replace) error {
 	case err != nil:
 		return err
 	}
-	b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
-	b = imap.AppendAppendUIDCode(b, done.UIDValidity, mail.SetOf(done.UIDs...))
-	s.out.buf = imap.AppendText(b, "replaced")
+	if a.target.discloses() {
+		b := imap.AppendCondStart(s.out.buf, imap.Untagged, imap.OK)
+		b = imap.AppendAppendUIDCode(b, done.UIDValidity, mail.SetOf(done.UIDs...))
+		s.out.buf = imap.AppendText(b, "replaced")
+	}
 	return s.syncDone(ctx)
 }
 

@@ -31,6 +31,10 @@ func permitted(flags []mail.Flag, may mail.Rights) []mail.Flag {
 	return slices.DeleteFunc(slices.Clone(flags), func(f mail.Flag) bool { return !mayFlag(f, may) })
 }
 
+// discloses tells whether the UIDs of what was put into a mailbox may be told: only to those who may select it.
+// RFC 9051 sections 6.3.12 and 6.4.7.
+func (m *found) discloses() bool { return m.may&mail.RightRead != 0 }
+
 // restrict restricts a STORE to the flags that the user may change. It fails only if none of them may be.
 // RFC 4314 section 4.
 func restrict(c *mail.FlagChange, may mail.Rights) error {
