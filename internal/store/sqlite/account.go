@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,16 +37,16 @@ type files struct {
 	birth   uint64
 	commits atomic.Int32 // since the log's length was looked at
 	lock    int          // descriptor of the lock file, -1 before a write; the queue's leader's
+	recent  recent
 
-	mu      sync.Mutex // guards the fields below
-	users   int        // calls that use the files now
-	dead    bool       // to be closed by the last user
-	hot     bool       // connections may be kept
-	idle    []*conn
-	spare   []*segment                  // open segments that no upload is writing to
-	boxes   *boxes                      // the mailboxes as they were
-	quota   quota                       // the use as it was
-	claimed map[mail.MailboxID]mail.UID // what `recent` has at least
+	mu    sync.Mutex // guards the fields below
+	users int        // calls that use the files now
+	dead  bool       // to be closed by the last user
+	hot   bool       // connections may be kept
+	idle  []*conn
+	spare []*segment // open segments that no upload is writing to
+	boxes *boxes     // the mailboxes as they were
+	last  stateAt    // as it was
 }
 
 // keepConns is how many connections of an account stay open: one to read while the other one waits for the disk.
@@ -128,7 +129,7 @@ func (f *files) retire() {
 
 // openFiles opens the account, created if it is not there. The account's mutex is held.
 func (a *account) openFiles() (*files, error) {
-	f := &files{account: a, dir: a.store.accountDir(a.id), lock: -1}
+	f := &files{account: a, dir: a.store.accountDir(a.id), lock: -1, recent: recent{fd: -1}}
 	var err error
 	f.changed, err = openChanged(f.dir + "/changed")
 	if errors.Is(err, os.ErrNotExist) {
@@ -181,8 +182,15 @@ func (f *files) close() {
 	for _, s := range f.spare {
 		s.close()
 	}
+	f.recent.close()
 	f.closeLock()
 	f.changed.close()
+}
+
+func (f *files) isHot() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.hot
 }
 
 // take is a connection for the caller alone, to be given back. The account is hot from then on.
@@ -208,17 +216,43 @@ func (f *files) connect() (*conn, error) {
 		return c, nil
 	}
 	f.mu.Unlock()
+	return f.another()
+}
+
+// another is one more connection.
+func (f *files) another() (*conn, error) {
 	if c := f.account.store.spare.attach(f.dir); c != nil {
 		return c, nil
 	}
 	return openAccountConn(f.dir, false)
 }
 
-// give returns a connection. One with an open transaction would hold the log: it is closed.
-func (f *files) give(c *conn) {
+// aside is a connection for who works beside the account's users: the one that they took last, with what it has in its
+// cache, is left to them.
+func (f *files) aside() (*conn, error) {
+	f.mu.Lock()
+	if len(f.idle) > 1 {
+		c := f.idle[0]
+		f.idle = append(f.idle[:0], f.idle[1:]...)
+		f.mu.Unlock()
+		return c, nil
+	}
+	f.mu.Unlock()
+	return f.another()
+}
+
+// give returns a connection, to be taken next. One with an open transaction would hold the log: it is closed.
+func (f *files) give(c *conn) { f.keep(c, false) }
+
+// keep is give, or (last) returns a connection to be taken last.
+func (f *files) keep(c *conn, last bool) {
 	f.mu.Lock()
 	if f.hot && !f.dead && len(f.idle) < keepConns && c.AutocommitEnabled() {
-		f.idle = append(f.idle, c)
+		at := len(f.idle)
+		if last {
+			at = 0
+		}
+		f.idle = slices.Insert(f.idle, at, c)
 		c = nil
 	}
 	f.mu.Unlock()
@@ -237,8 +271,13 @@ func (f *files) flock(how int) error {
 		}
 		f.lock = fd
 	}
+	return flock(f.lock, how)
+}
+
+// flock is flock(2).
+func flock(fd, how int) error {
 	for {
-		if err := unix.Flock(f.lock, how); err != unix.EINTR {
+		if err := unix.Flock(fd, how); err != unix.EINTR {
 			return err
 		}
 	}

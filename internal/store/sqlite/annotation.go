@@ -50,8 +50,8 @@ func (c *conn) annotations(mailbox mail.MailboxID, viewer mail.AccountID, out *[
 // Annotated implements mail.Annotations.
 func (a *account) Annotated(ctx context.Context, since mail.ModSeq, viewer mail.AccountID) (
 	out []mail.Annotation, err error) {
-	q, err := a.quotaNow(ctx)
-	if err != nil || q.annotated <= since {
+	st, err := a.stateNow(ctx)
+	if err != nil || st.annotated <= since {
 		return nil, err
 	}
 	err = a.view(ctx, "list annotations", string(a.id), func(_ *files, c *conn) error {

@@ -51,11 +51,11 @@ func (f *files) writeBack(last bool) {
 	if f.changed.gone() || walSize(f.dir+dbName) <= idleLog {
 		return
 	}
-	c, err := f.connect()
+	c, err := f.aside()
 	if err != nil {
 		return // who needs a connection meets the same error
 	}
-	defer f.give(c)
+	defer f.keep(c, true)
 	_ = c.exec("PRAGMA wal_checkpoint(PASSIVE)") // most of the work, in nobody's way
 	if !f.account.queue.tryLead() {
 		return
@@ -113,6 +113,7 @@ func (f *files) cool() {
 	for _, s := range spare {
 		s.close()
 	}
+	f.recent.close()
 	if !f.account.queue.tryLead() {
 		return // in use: a few descriptors stay until the next time
 	}

@@ -219,7 +219,7 @@ func (t *tx) add(b *box, entries []entry, mod mail.ModSeq) error {
 // addToPage puts entries into a page with room for them.
 func (t *tx) addToPage(b *box, no int64, entries []entry, mod mail.ModSeq) error {
 	key := pageKey(b.ID, no)
-	if err := t.c.loadMarks(key, &t.marks); err != nil {
+	if err := t.pageMarks(b.ID, no); err != nil {
 		return err
 	}
 	if err := t.c.loadFixed(key, &t.fixed); err != nil {

@@ -152,8 +152,31 @@ func (t *tx) pages(mailbox mail.MailboxID, uids mail.UIDSet, f func() error) err
 	return nil
 }
 
-// nextPage reads the first page from no on into t.marks.
+// pageMarks takes the page of that number into t.marks; one that there is not is empty.
+func (t *tx) pageMarks(mailbox mail.MailboxID, no int64) error {
+	r := t.renewal(mailbox)
+	if r == nil {
+		return t.c.loadMarks(pageKey(mailbox, no), &t.marks)
+	}
+	i, found := r.search(no)
+	if found {
+		t.marks.copy(r.pages[i])
+		return nil
+	}
+	t.marks.no = no
+	t.marks.resize(0)
+	return nil
+}
+
+// nextPage takes the first page from no on into t.marks.
 func (t *tx) nextPage(mailbox mail.MailboxID, no int64) (bool, error) {
+	if r := t.renewal(mailbox); r != nil {
+		i, _ := r.search(no)
+		if i < len(r.pages) {
+			t.marks.copy(r.pages[i])
+		}
+		return i < len(r.pages), nil
+	}
 	s, err := t.c.prep("SELECT id, x FROM item WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1")
 	if err != nil {
 		return false, err

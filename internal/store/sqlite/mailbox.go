@@ -2,15 +2,10 @@ package sqlite
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
-	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/constance-mail/constance/internal/mail"
-	"golang.org/x/sys/unix"
 )
 
 // box is a row of table mailbox.
@@ -234,22 +229,22 @@ func (a *account) boxes(ctx context.Context) (*boxes, error) {
 
 // look reads the mailboxes and the use, which are kept. The birth was read before: what is too old then is looked up
 // again, what is too new is not known.
-func (a *account) look(ctx context.Context, op string, birth uint64) (l *boxes, q quota, err error) {
+func (a *account) look(ctx context.Context, op string, birth uint64) (l *boxes, last stateAt, err error) {
 	err = a.view(ctx, op, string(a.id), func(f *files, c *conn) error {
 		st, err := c.loadState()
 		if err != nil {
 			return err
 		}
-		q = quota{moment{st.modseq, birth}, st.usage, st.annotated}
-		if l, err = c.loadList(q.asOf); err != nil {
+		last = stateAt{moment{st.modseq, birth}, st}
+		if l, err = c.loadList(last.asOf); err != nil {
 			return err
 		}
 		f.mu.Lock()
-		f.boxes, f.quota = l, q
+		f.boxes, f.last = l, last
 		f.mu.Unlock()
 		return nil
 	})
-	return l, q, err
+	return l, last, err
 }
 
 // now is the account as `changed` has it, false if only the database can tell.
@@ -313,66 +308,4 @@ func (a *account) Mailbox(ctx context.Context, name string) (mail.Mailbox, error
 		return mail.Mailbox{}, refuse("look at mailbox", mail.NotFound, name)
 	}
 	return l.list[i], nil
-}
-
-// ClaimRecent implements mail.Messages. What was claimed is in the file `recent`, 4 octets per mailbox, which is
-// shared by all processes and never synced: after a crash messages count as recent again, as RFC 3501 section 2.3.2
-// has it when in doubt.
-func (a *account) ClaimRecent(ctx context.Context, mailbox mail.MailboxID) (mail.UID, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	l, err := a.boxes(ctx)
-	if err != nil {
-		return 0, err
-	}
-	m := l.find(mailbox)
-	if m == nil {
-		return 0, refuse("claim recent", mail.NotFound, string(a.id))
-	}
-	f, err := a.acquire()
-	if err != nil {
-		return 0, err
-	}
-	defer f.release()
-	f.mu.Lock()
-	claimed := f.claimed[mailbox]
-	f.mu.Unlock()
-	if claimed >= m.UIDNext {
-		return claimed, nil
-	}
-	first, err := claim(f.dir+"/recent", int64(mailbox), m.UIDNext)
-	if err != nil {
-		return 0, fail("claim recent", string(a.id), err)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.claimed == nil {
-		f.claimed = make(map[mail.MailboxID]mail.UID)
-	}
-	f.claimed[mailbox] = max(first, m.UIDNext)
-	return first, nil
-}
-
-// claim raises the number at that index of a file of numbers to next, and returns what it was.
-func claim(path string, index int64, next mail.UID) (first mail.UID, err error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }() // this unlocks, too
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != nil {
-		return 0, err
-	}
-	var b [4]byte
-	if _, err := file.ReadAt(b[:], 4*index); err != nil && !errors.Is(err, io.EOF) {
-		return 0, err
-	}
-	was := max(1, mail.UID(binary.NativeEndian.Uint32(b[:])))
-	if was >= next {
-		return was, nil
-	}
-	binary.NativeEndian.PutUint32(b[:], uint32(next))
-	_, err = file.WriteAt(b[:], 4*index)
-	return was, err
 }

@@ -60,6 +60,12 @@ func (m *marks) decode(key int64, b []byte) error {
 	return nil
 }
 
+// copy fills m from a page of a snapshot.
+func (m *marks) copy(p *mail.Page) {
+	m.no = pageNo(p)
+	m.uids, m.flags, m.mods = append(m.uids[:0], p.UIDs...), append(m.flags[:0], p.Flags...), append(m.mods[:0], p.ModSeqs...)
+}
+
 // encode appends the row's blob.
 func (m *marks) encode(b []byte) []byte {
 	b = beginPage(b, m.uids)

@@ -19,8 +19,11 @@ type renewal struct {
 	pages []*mail.Page // as they are now
 }
 
-// renewal is the renewal of a mailbox, which a change is about to be noted in.
+// renewal is the renewal of a mailbox: its pages as they are, in which a change is to be noted. Nil: they are not at hand.
 func (t *tx) renewal(mailbox mail.MailboxID) *renewal {
+	if t.base == nil || t.renewals.off {
+		return nil
+	}
 	if r, ok := t.renewals.of[mailbox]; ok {
 		return r
 	}
@@ -40,17 +43,19 @@ func (t *tx) renewal(mailbox mail.MailboxID) *renewal {
 
 // note notes the page in t.marks, which was stored; if its messages are others than before, t.fixed has the rest.
 func (t *tx) note(mailbox mail.MailboxID) {
-	if t.base == nil || t.renewals.off {
-		return
-	}
 	if r := t.renewal(mailbox); r != nil && !r.note(mailbox, &t.marks, &t.fixed) {
 		t.renewals.of[mailbox] = nil
 	}
 }
 
+// search is where the page of that number is, or would be.
+func (r *renewal) search(no int64) (int, bool) {
+	return slices.BinarySearchFunc(r.pages, no, func(p *mail.Page, no int64) int { return int(pageNo(p) - no) })
+}
+
 // note is false if the page cannot be made of what is at hand.
 func (r *renewal) note(mailbox mail.MailboxID, m *marks, fix *fixed) bool {
-	at, found := slices.BinarySearchFunc(r.pages, m.no, func(p *mail.Page, no int64) int { return int(pageNo(p) - no) })
+	at, found := r.search(m.no)
 	before, after := r.pages[:at], r.pages[at:]
 	var was *mail.Page
 	if found {

@@ -46,8 +46,23 @@ func (c *conn) loadState() (st state, err error) {
 	}, nil
 }
 
-func (t *tx) loadState() (err error) {
-	t.st, err = t.c.loadState()
+// begin takes the state of the account, and the mailboxes if they are at hand: as they were after the last commit, if this
+// process knows of that one. The caller holds the account's lock.
+func (t *tx) begin() (err error) {
+	f := t.files
+	birth := f.changed.birth()
+	m, ok := f.changed.load()
+	now := moment{m, birth}
+	f.mu.Lock()
+	last, l := f.last, f.boxes
+	f.mu.Unlock()
+	t.st = last.state
+	if !ok || last.asOf != now {
+		t.st, err = t.c.loadState()
+	}
+	if ok && t.st.modseq == m && l != nil && l.asOf == now {
+		t.base = l
+	}
 	return err
 }
 
@@ -64,38 +79,37 @@ func (t *tx) storeState() error {
 		st.annotations, int64(st.annotated)).run()
 }
 
-// quota is the use of an account as it was.
-type quota struct {
-	asOf      moment
-	usage     mail.Usage
-	annotated mail.ModSeq // of the last change of an annotation
+// stateAt is the state of an account as it was.
+type stateAt struct {
+	asOf moment
+	state
 }
 
 // Usage implements mail.Account.
 func (a *account) Usage(ctx context.Context) (mail.Usage, error) {
-	q, err := a.quotaNow(ctx)
-	return q.usage, err
+	st, err := a.stateNow(ctx)
+	return st.usage, err
 }
 
-// quotaNow is the use of the account as it is now.
-func (a *account) quotaNow(ctx context.Context) (quota, error) {
+// stateNow is the state of the account as it is now.
+func (a *account) stateNow(ctx context.Context) (state, error) {
 	if err := ctx.Err(); err != nil {
-		return quota{}, err
+		return state{}, err
 	}
 	f, err := a.acquire()
 	if err != nil {
-		return quota{}, err
+		return state{}, err
 	}
 	defer f.release()
 	now, ok := a.now(f)
 	f.mu.Lock()
-	q := f.quota
+	last := f.last
 	f.mu.Unlock()
-	if ok && q.asOf == now {
-		return q, nil
+	if ok && last.asOf == now {
+		return last.state, nil
 	}
-	_, q, err = a.look(ctx, "look at quota", now.birth) // who asks, as a delivery does, opens a mailbox next
-	return q, err
+	_, last, err = a.look(ctx, "look at quota", now.birth) // who asks, as a delivery does, opens a mailbox next
+	return last.state, err
 }
 
 // SetQuota implements mail.Account.

@@ -215,11 +215,10 @@ func (f *files) commit(batch []*change) (err error) {
 	t := txs.Get().(*tx)
 	defer t.recycle()
 	t.c, t.files, t.now, t.at = c, f, now.Unix(), now.UnixNano()
-	if err := t.loadState(); err != nil {
+	if err := t.begin(); err != nil {
 		return errors.Join(err, c.exec("ROLLBACK"))
 	}
 	before := t.st
-	t.base = f.known(before.modseq)
 	for _, w := range batch {
 		if err = t.apply(w, len(batch) > 1); err != nil {
 			return errors.Join(err, c.exec("ROLLBACK"))
@@ -250,18 +249,6 @@ func (f *files) commit(batch []*change) (err error) {
 	return nil
 }
 
-// known is the list of mailboxes of that ModSeq, nil if it is not at hand. The caller holds the account's lock.
-func (f *files) known(m mail.ModSeq) *boxes {
-	birth := f.changed.birth()
-	now, ok := f.changed.load()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !ok || now != m || f.boxes == nil || f.boxes.asOf != (moment{m, birth}) {
-		return nil
-	}
-	return f.boxes
-}
-
 // remember keeps what a commit has made of the mailboxes and of the use. The caller still holds the account's lock.
 func (f *files) remember(t *tx) {
 	asOf := moment{t.st.modseq, f.changed.birth()}
@@ -274,7 +261,7 @@ func (f *files) remember(t *tx) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.quota = quota{asOf, t.st.usage, t.st.annotated}
+	f.last = stateAt{asOf, t.st}
 	if l != nil {
 		f.boxes = l
 	}
