@@ -29,7 +29,19 @@ type Set struct {
 	deliveries *prometheus.HistogramVec // by outcome
 	rejected   *prometheus.CounterVec   // by reason
 	waits      *prometheus.CounterVec   // seconds by state
+
+	answers kept[answer, answered]
+	waited  kept[wait.State, prometheus.Counter]
 }
+
+// answer is how a command was answered; answered is where that is counted.
+type (
+	answer   struct{ name, outcome string }
+	answered struct {
+		seconds prometheus.Observer
+		number  prometheus.Counter
+	}
+)
 
 // Direction is which way octets go, seen from the server.
 type Direction string
@@ -100,15 +112,24 @@ func (s *Set) SessionEnd(end string, in, out int64) {
 func (s *Set) Waits(spent *wait.Times) {
 	for state, d := range spent {
 		if d > 0 {
-			s.waits.WithLabelValues(wait.State(state).String()).Add(d.Seconds())
+			s.waited.of(wait.State(state), s.waitsOf).Add(d.Seconds())
 		}
 	}
 }
 
+func (s *Set) waitsOf(state wait.State) prometheus.Counter {
+	return s.waits.WithLabelValues(state.String())
+}
+
 // Command counts an IMAP command.
 func (s *Set) Command(name, outcome string, d time.Duration) {
-	s.commands.WithLabelValues(name).Observe(d.Seconds())
-	s.outcomes.WithLabelValues(name, outcome).Inc()
+	a := s.answers.of(answer{name, outcome}, s.answersOf)
+	a.seconds.Observe(d.Seconds())
+	a.number.Inc()
+}
+
+func (s *Set) answersOf(a answer) answered {
+	return answered{s.commands.WithLabelValues(a.name), s.outcomes.WithLabelValues(a.name, a.outcome)}
 }
 
 // Login counts an attempt to log in.
