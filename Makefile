@@ -20,7 +20,7 @@ UNPACK  := cyrus-imapd cyrus-pop3d cyrus-replication
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # Packages with goroutines that share something, for the race detector (which needs cgo and a C compiler).
-RACE    := $(addprefix ./internal/,admin auth cert conn deliver imapd limit lmtpd master/... notify service store/... wait)
+RACE    := $(addprefix ./internal/,admin auth cert conn deliver imapd limit lmtpd master/... notify search service store/... wait)
 
 .PHONY: all build run test check fuzz bench docs vet fmt staticcheck peers race clean
 

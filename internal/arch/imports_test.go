@@ -24,9 +24,10 @@ var may = map[string][]string{
 	"internal/store/storetest": {"fold", "message", "store/mem"},
 	"internal/deliver":         {"message"},
 
-	"internal/imapd": {"auth", "conn", "deflate", "fold", "fuzzy", "imap", "limit", "message", "wait"},
-	"internal/lmtpd": {"auth", "conn", "deliver", "limit", "wait"},
-	"internal/admin": {},
+	"internal/search": {"fold", "fuzzy", "imap", "message"},
+	"internal/imapd":  {"auth", "conn", "deflate", "fold", "imap", "limit", "message", "search", "wait"},
+	"internal/lmtpd":  {"auth", "conn", "deliver", "limit", "wait"},
+	"internal/admin":  {},
 
 	// beside all this: nothing of mail
 	"internal/service": {}, "internal/master": {"service"}, "internal/master/model": {},

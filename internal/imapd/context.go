@@ -7,6 +7,7 @@ import (
 
 	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/mail"
+	"github.com/constance-mail/constance/internal/search"
 )
 
 // The bounds of the contexts of a session: how many, and how many messages one of a SORT may hold.
@@ -57,28 +58,11 @@ func (s *session) keepUpdated(c *imap.Search, criteria []imap.SortCriterion, r *
 		return
 	}
 	u := &updating{tag: s.tag, uid: c.UID, key: r.q.again, criteria: criteria, set: r.set, order: r.order,
-		told: r.q.snap.Mailbox.HighestMod, last: s.sel.view.max()}
+		told: r.q.in.Snapshot.Mailbox.HighestMod, last: s.sel.view.max()}
 	if sortsByRelevancy(criteria) {
 		u.scores = r.q.scoresByUID()
 	}
 	s.sel.contexts = append(s.sel.contexts, u)
-}
-
-// frozen is a key whose message numbers are UIDs: they are evaluated when the command is received. RFC 5267 section
-// 4.3.
-func (m *selected) frozen(k *imap.SearchKey) imap.SearchKey {
-	out := *k
-	if k.Op == imap.SearchSeq || k.Set.Saved {
-		out.Op, out.Set = imap.SearchUID, imap.NumSet{}
-		for _, r := range m.view.bounds(k.Set, k.Op == imap.SearchUID, m.saved) {
-			out.Set.Ranges = append(out.Set.Ranges, imap.NumRange{Start: uint32(r.Start), Stop: uint32(r.Stop)})
-		}
-	}
-	out.Keys = nil
-	for i := range k.Keys {
-		out.Keys = append(out.Keys, m.frozen(&k.Keys[i]))
-	}
-	return out
 }
 
 // cancelUpdate is CANCELUPDATE. RFC 5267 section 4.3.5.
@@ -121,14 +105,15 @@ func (s *session) updateContexts(ctx context.Context, snap *mail.Snapshot) error
 
 func (s *session) updateContext(ctx context.Context, snap *mail.Snapshot, u *updating) error {
 	q := s.searchIn(s.sel.acct, snap, &s.sel.view)
-	q.recent = s.sel.recent
+	q.in.Recent = s.sel.recent
 	key := u.key
 	q.ready(&key, sortsByRelevancy(u.criteria))
-	examined, err := q.changed(ctx, u.told, u.last)
+	found, examined, err := q.query.Changed(ctx, u.told, u.last)
 	if err != nil {
 		return err
 	}
-	matched := q.found.Intersect(examined)
+	q.found = found
+	matched := q.found.UIDs.Intersect(examined)
 	removed, added := u.set.Intersect(examined).Minus(matched), matched.Minus(u.set)
 	if len(removed) > 0 {
 		s.tellRemoved(u, removed)
@@ -139,27 +124,6 @@ func (s *session) updateContext(ctx context.Context, snap *mail.Snapshot, u *upd
 		}
 	}
 	return s.out.flushLarge()
-}
-
-// changed looks at the messages that changed after told, or came after last, and says which they are; those that match
-// are among what is found.
-func (q *searcher) changed(ctx context.Context, told mail.ModSeq, last mail.UID) (examined mail.UIDSet, err error) {
-	for _, p := range q.known() {
-		n := q.knownOf(p)
-		if n == 0 || p.Highest <= told && p.UIDs[n-1] <= last {
-			continue
-		}
-		if err := q.page(ctx, p); err != nil {
-			return nil, err
-		}
-		q.note(p, &q.verdicts)
-		for row, u := range p.UIDs[:n] {
-			if p.ModSeqs[row] > told || u > last {
-				examined.Add(u)
-			}
-		}
-	}
-	return examined, nil
 }
 
 // tellRemoved tells of results that are results no more: those of a SEARCH wherever they are, those of a SORT by their
@@ -193,12 +157,11 @@ func (s *session) tellAdded(ctx context.Context, u *updating, q *searcher, added
 		u.set.AddRange(r.Start, r.Stop)
 	}
 	if u.criteria != nil {
-		all := u.set.Intersect(q.snap.UIDSet())
-		if q.scored {
-			u.rescore(q, added, all)
+		all := search.Found{UIDs: u.set.Intersect(q.in.Snapshot.UIDSet())}
+		if sortsByRelevancy(u.criteria) {
+			all.Scores = u.rescore(q, added, all.UIDs)
 		}
-		q.found = all
-		if u.order, err = q.sorted(ctx, u.criteria); err != nil {
+		if u.order, err = q.query.Sort(ctx, all, u.criteria); err != nil {
 			return err
 		}
 	}

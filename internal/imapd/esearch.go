@@ -63,7 +63,7 @@ func (s *session) eSearchSelected(ctx context.Context, c *imap.Search) (*results
 		return nil, err
 	}
 	q := s.searchIn(s.sel.acct, snap, &s.sel.view)
-	q.recent, q.saved = s.sel.recent, s.sel.saved
+	q.in.Recent, q.saved = s.sel.recent, s.sel.saved
 	return s.eSearchOne(ctx, c, q, s.sel.full(snap.Mailbox.Name))
 }
 
@@ -80,7 +80,7 @@ func (s *session) eSearchOne(ctx context.Context, c *imap.Search, q *searcher, n
 	if len(r.set) == 0 || c.Return == imap.ReturnSave {
 		return r, nil
 	}
-	s.out.buf = imap.AppendESearchSource(s.out.buf, s.tag, name, q.snap.Mailbox.UIDValidity, s.utf8())
+	s.out.buf = imap.AppendESearchSource(s.out.buf, s.tag, name, q.in.Snapshot.Mailbox.UIDValidity, s.utf8())
 	return r, s.tellResults(c, r)
 }
 

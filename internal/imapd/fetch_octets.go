@@ -121,7 +121,7 @@ func partial(e message.Extent, it *imap.FetchItem) message.Extent {
 func (f *fetcher) write(ctx context.Context) error {
 	done, open := 0, openMessage{row: -1}
 	ahead := f.ahead()
-	defer func() { open.close(); ahead.close() }()
+	defer func() { open.close(); ahead.Close() }()
 	for i := range f.hole {
 		h := &f.hole[i]
 		if err := f.s.out.write(f.buf[done:h.at]); err != nil {
@@ -130,7 +130,7 @@ func (f *fetcher) write(ctx context.Context) error {
 		done = h.at
 		if open.row != h.row {
 			open.close()
-			content, err := ahead.next(ctx)
+			content, err := ahead.Next(ctx)
 			if err != nil {
 				return &brokenError{err} // we are in the middle of an answer
 			}
@@ -144,14 +144,14 @@ func (f *fetcher) write(ctx context.Context) error {
 }
 
 // ahead is the contents of the messages with holes.
-func (f *fetcher) ahead() ahead {
+func (f *fetcher) ahead() mail.Ahead {
 	f.ids = f.ids[:0]
 	for i := range f.hole {
 		if r := &f.rows[f.hole[i].row]; i == 0 || f.hole[i].row != f.hole[i-1].row {
 			f.ids = append(f.ids, r.page.Contents[r.row])
 		}
 	}
-	return ahead{acct: f.s.sel.acct, ids: f.ids}
+	return mail.Ahead{Account: f.s.sel.acct, IDs: f.ids}
 }
 
 // openMessage is the message whose holes are being filled.

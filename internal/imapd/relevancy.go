@@ -8,84 +8,6 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// Relevancy is how well a message matches, from 1 to 100: its score. It is computed if it is asked for, and comes with the
-// verdict of a whole search. An AND has the mean of its FUZZY texts, an OR the best one; what matches exactly counts in neither,
-// but decides an OR. RFC 6203 section 4.
-
-// full is the score of a message that matches a search in which nothing is more or less: where FUZZY is about flags, or stands
-// in an OR with another key that matches.
-const full = 100
-
-// yesBy is yes, with a score.
-func yesBy(score uint8) verdict { return unknown + verdict(score) }
-
-func (v verdict) score() uint8 { return uint8(v - unknown) }
-
-// ready makes the key of a search ready.
-func (q *searcher) ready(k *imap.SearchKey, scored bool) {
-	if q.scored = scored; !scored {
-		q.key = q.compile(k)
-		return
-	}
-	q.key = criterion{test: (*criterion).withScore, subs: []criterion{q.compile(k)}}
-}
-
-// withScore is a whole search with the score of its key.
-func (k *criterion) withScore(q *searcher, c *candidate) verdict {
-	sub := &k.subs[0]
-	v := sub.test(sub, q, c)
-	switch {
-	case v != yes:
-		return v
-	case sub.points == 0:
-		return yesBy(full)
-	}
-	return yesBy(sub.points)
-}
-
-// scoredLogic are the tests of AND and OR in a search with scores.
-var scoredLogic = map[imap.SearchOp]func(*criterion, *searcher, *candidate) verdict{
-	imap.SearchAnd: (*criterion).scoredAnd, imap.SearchOr: (*criterion).scoredOr,
-}
-
-func (k *criterion) scoredAnd(q *searcher, c *candidate) verdict {
-	v := k.and(q, c)
-	if v != yes {
-		return v
-	}
-	sum, n := 0, 0
-	for i := range k.subs {
-		if points := k.subs[i].points; points > 0 {
-			sum, n = sum+int(points), n+1
-		}
-	}
-	k.points = uint8(sum / max(n, 1))
-	return yes
-}
-
-// scoredOr looks at all keys, as the last one may be the best.
-func (k *criterion) scoredOr(q *searcher, c *candidate) verdict {
-	v := no
-	k.points = 0
-	for i := range k.subs {
-		sub := &k.subs[i]
-		switch sub.test(sub, q, c) {
-		case unknown:
-			v = unknown
-		case yes:
-			if sub.points == 0 {
-				k.points = 0
-				return yes
-			}
-			k.points = max(k.points, sub.points)
-		}
-	}
-	if v == no {
-		v = verdictOf(k.points > 0)
-	}
-	return v
-}
-
 // scoresByUID are the scores of messages.
 type scoresByUID struct {
 	uids view
@@ -101,25 +23,20 @@ func (s *scoresByUID) get(u mail.UID) uint8 {
 }
 
 // scoresByUID are those of what was found.
-func (q *searcher) scoresByUID() scoresByUID { return scoresByUID{newView(q.found), q.scores} }
+func (q *searcher) scoresByUID() scoresByUID {
+	return scoresByUID{newView(q.found.UIDs), q.found.Scores}
+}
 
 // scoresIn are the scores of what was found in that order; nil is the order of the mailbox.
 func (q *searcher) scoresIn(order []mail.UID) []uint8 {
-	if !q.scored || order == nil {
-		return q.scores
+	if q.found.Scores == nil || order == nil {
+		return q.found.Scores
 	}
 	all, out := q.scoresByUID(), make([]uint8, len(order))
 	for i, u := range order {
 		out[i] = all.get(u)
 	}
 	return out
-}
-
-// scoreValues fills values with what SORT orders what was found by: the highest score comes first. RFC 6203 section 6.
-func (q *searcher) scoreValues(values []uint64) {
-	for i, score := range q.scores {
-		values[i] = uint64(full - score)
-	}
 }
 
 // sortsByRelevancy tells whether the order depends on scores.
@@ -147,8 +64,8 @@ func (s *session) tellRelevancy(c *imap.Search, r *results) {
 }
 
 // rescore adds the scores of new results to those of an updated search, which stay what they were when the client was told of
-// them, and leaves q with those of all.
-func (u *updating) rescore(q *searcher, added, all mail.UIDSet) {
+// them, and gives those of all.
+func (u *updating) rescore(q *searcher, added, all mail.UIDSet) []uint8 {
 	now, next := q.scoresByUID(), scoresByUID{uids: newView(u.set)}
 	for uid := range u.set.All() {
 		score := u.scores.get(uid)
@@ -157,8 +74,10 @@ func (u *updating) rescore(q *searcher, added, all mail.UIDSet) {
 		}
 		next.of = append(next.of, score)
 	}
-	u.scores, q.scores = next, nil
+	u.scores = next
+	var scores []uint8
 	for uid := range all.All() {
-		q.scores = append(q.scores, next.get(uid))
+		scores = append(scores, next.get(uid))
 	}
+	return scores
 }

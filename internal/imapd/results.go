@@ -20,8 +20,8 @@ type results struct {
 
 // results are what the search has found, sorted if order is not nil.
 func (q *searcher) results(c *imap.Search, order []mail.UID) *results {
-	return &results{q: q, set: q.found, order: order, scores: q.scoresIn(order),
-		modSeq: c.Key.Has(imap.SearchModSeq) && len(q.found) > 0}
+	return &results{q: q, set: q.found.UIDs, order: order, scores: q.scoresIn(order),
+		modSeq: c.Key.Has(imap.SearchModSeq) && len(q.found.UIDs) > 0}
 }
 
 // first and last are ends of the results, which are not empty.
@@ -87,12 +87,12 @@ func (r *results) named(c *imap.Search) mail.UIDSet {
 func (r *results) highest(c *imap.Search) mail.ModSeq {
 	named := r.named(c)
 	if named.Len() == r.set.Len() {
-		return r.q.highest
+		return r.q.found.Highest
 	}
 	var m mail.ModSeq
 	for u := range named.All() {
-		if i, ok := r.q.snap.Find(u); ok {
-			p, row := r.q.snap.Locate(i)
+		if i, ok := r.q.in.Snapshot.Find(u); ok {
+			p, row := r.q.in.Snapshot.Locate(i)
 			m = max(m, p.ModSeqs[row])
 		}
 	}

@@ -3,36 +3,15 @@ package imapd
 import (
 	"context"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/constance-mail/constance/internal/mail"
 	"github.com/constance-mail/constance/internal/message"
+	"github.com/constance-mail/constance/internal/search"
 	"github.com/constance-mail/constance/internal/store/sqlite"
+	"github.com/constance-mail/constance/internal/store/storetest"
 )
-
-// benchText is the i-th message of a large mailbox: in threads of ten, 1,500 octets.
-func benchText(i int) string {
-	words := [...]string{"report", "invoice", "meeting", "project", "budget", "contract", "customer", "delivery", "Zürich", "server"}
-	thread := i / 10
-	b := new(strings.Builder)
-	fmt.Fprintf(b, "Date: %s\r\nFrom: \"Sender %03d Example\" <sender%03[2]d@example.com>\r\nTo: Someone <someone@example.org>\r\n",
-		time.Unix(1.7e9+int64(i)*60, 0).UTC().Format(time.RFC1123Z), i*7919%500)
-	fmt.Fprintf(b, "Subject: %s%s %s %d\r\nMessage-ID: <%d@lab.example>\r\n", []string{"", "Re: "}[min(1, i%10)],
-		words[thread%len(words)], words[thread/10%len(words)], thread, i)
-	if i%10 > 0 {
-		fmt.Fprintf(b, "References: <%d@lab.example> <%d@lab.example>\r\n", thread*10, i-1)
-	}
-	b.WriteString("MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n")
-	if i%50 == 7 {
-		b.WriteString("quetzalcoatl\r\n")
-	}
-	for n := i; b.Len() < 1450; n += 7 {
-		fmt.Fprintf(b, "%s and %s with the %s of %s\r\n", words[n%10], words[n/10%10], words[n/3%10], words[n/7%10])
-	}
-	return b.String()
-}
 
 // largeMailbox is a session with n messages in INBOX, on disk.
 func largeMailbox(b *testing.B, n int) *messagesTest {
@@ -59,7 +38,7 @@ func appendTexts(b *testing.B, acct mail.Account, first, last int) {
 	ctx := context.Background()
 	var messages []mail.NewMessage
 	for i := first; i < last; i++ {
-		text := benchText(i)
+		text := storetest.Letter(i)
 		up, err := acct.NewUpload(ctx, int64(len(text)))
 		if err != nil {
 			b.Fatal(err)
@@ -101,7 +80,7 @@ func benchmarkScan(b *testing.B, m *messagesTest) {
 				b.ReportAllocs()
 				for b.Loop() {
 					if first {
-						m.s.srv.columns = newColumnCache(columnCacheSize)
+						m.s.srv.searching = search.NewResources()
 					}
 					if _, err := m.do(c.line); err != nil {
 						b.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,6 +21,7 @@ import (
 	"github.com/constance-mail/constance/internal/conn"
 	"github.com/constance-mail/constance/internal/imap/wire"
 	"github.com/constance-mail/constance/internal/mail"
+	"github.com/constance-mail/constance/internal/search"
 	"github.com/constance-mail/constance/internal/wait"
 )
 
@@ -105,10 +105,9 @@ var preLogin = wire.Limits{Line: 8 << 10, Literal: 4 << 10, Literals: 8 << 10, S
 
 // Server serves connections.
 type Server struct {
-	opts    Options
-	traces  atomic.Pointer[[]*trace] // nil: none; set with mu held
-	columns *columnCache             // what SORT and THREAD order by
-	hands   *hands                   // that searches have
+	opts      Options
+	traces    atomic.Pointer[[]*trace] // nil: none; set with mu held
+	searching *search.Resources        // what its searches share
 
 	mu       sync.Mutex // guards the fields below
 	sessions map[uint64]*session
@@ -128,8 +127,7 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{opts: o, sessions: make(map[uint64]*session), columns: newColumnCache(columnCacheSize),
-		hands: &hands{free: runtime.GOMAXPROCS(0)}}
+	return &Server{opts: o, sessions: make(map[uint64]*session), searching: search.NewResources()}
 }
 
 func orDefault[T int | int64 | time.Duration](p *T, v T) {

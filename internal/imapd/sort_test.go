@@ -14,6 +14,7 @@ import (
 	"github.com/constance-mail/constance/internal/fold"
 	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/mail"
+	"github.com/constance-mail/constance/internal/search"
 )
 
 // letter is a message by its fields; an empty one is left out.
@@ -187,32 +188,12 @@ func (m *messagesTest) sortedPlainly(criteria []imap.SortCriterion) string {
 	return b.String()
 }
 
-func TestColumnCache(t *testing.T) {
-	col := func(n int) *column { return &column{texts: make([]byte, n)} }
-	key := func(n int) columnKey { return columnKey{mailbox: mail.MailboxID(n)} }
-	c := newColumnCache(100)
-	for i := range 4 {
-		c.put(key(i), col(30))
-		c.get(key(0)) // stays for being used
-	}
-	for i, want := range []bool{true, false, true, true} {
-		if got := c.get(key(i)) != nil; got != want {
-			t.Errorf("column %d is kept: %v", i, got)
-		}
-	}
-	c.put(key(3), col(40)) // instead of the other
-	c.put(key(9), col(51)) // too large
-	if c.total != 100 || c.used.Len() != 3 || len(c.byKey) != 3 || c.get(key(9)) != nil {
-		t.Errorf("holds %d octets in %d columns", c.total, c.used.Len())
-	}
-}
-
 func benchmarkSort(b *testing.B, n int, line string, cold bool) {
 	m := manyMessages(b, n)
 	b.ReportAllocs()
 	for b.Loop() {
 		if cold {
-			m.s.srv.columns = newColumnCache(columnCacheSize)
+			m.s.srv.searching = search.NewResources()
 		}
 		if _, err := m.do(line); err != nil {
 			b.Fatal(err)

@@ -1,4 +1,4 @@
-package imapd
+package search
 
 import (
 	"container/list"
@@ -27,9 +27,9 @@ const (
 	linksKind = 255
 )
 
-func (q *searcher) columnKey(kind uint8) columnKey {
-	m := &q.snap.Mailbox
-	return columnKey{q.acct.ID(), m.ID, m.UIDValidity, kind, q.collation}
+func (q *Query) columnKey(kind uint8) columnKey {
+	m := &q.in.Snapshot.Mailbox
+	return columnKey{q.in.Account.ID(), m.ID, m.UIDValidity, kind, q.in.Collation}
 }
 
 // sized is what a columnCache keeps: a *column, *links or *keptTexts. Immutable.

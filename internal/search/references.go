@@ -1,4 +1,4 @@
-package imapd
+package search
 
 // maxClimb bounds the steps upwards that one THREAD makes to find out whether links would be a loop: millions of links
 // between ids that only a forger would write. Beyond it such links are not made.
@@ -8,7 +8,7 @@ const maxClimb = 50_000_000
 // messages that have none of their own. RFC 5256 section 3 (REFERENCES), step 1.
 type family struct {
 	node    []uint32 // of messages: where they are
-	message []int32  // of nodes: which message is there, none for a dummy
+	message []int32  // of nodes: which message is there, None for a dummy
 	parent  []uint32 // of nodes, 0 for none
 	up      []bool   // of nodes: they are a parent, or were one
 	climbed int
@@ -21,7 +21,7 @@ func newFamily(d *threadData) *family {
 	next := uint32(ids)
 	for i, at := range d.at {
 		n := d.links.own[at]
-		if n == 0 || f.message[n] != none { // no message id, or one that an earlier message has
+		if n == 0 || f.message[n] != None { // no message id, or one that an earlier message has
 			n = next
 			next++
 		}
@@ -82,17 +82,17 @@ func (f *family) prune() []int32 {
 		if head == 0 {
 			continue
 		}
-		if m := f.message[head]; m != none {
+		if m := f.message[head]; m != None {
 			parent[i] = m
 			continue
 		}
 		one := heads[head]
 		switch {
-		case one == none:
+		case one == None:
 			heads[head] = int32(i)
 		case one < int32(len(f.node)):
 			dummy := int32(len(parent))
-			parent = append(parent, none)
+			parent = append(parent, None)
 			parent[one], parent[i], heads[head] = dummy, dummy, dummy
 		default:
 			parent[i] = one
@@ -115,7 +115,7 @@ func (f *family) nearest() []uint32 {
 		}
 		done[at] = true
 		for i := len(path) - 1; i >= 0; i-- { // at is the parent of path[i], and is done
-			if f.message[at] != none || above[at] == 0 {
+			if f.message[at] != None || above[at] == 0 {
 				above[path[i]] = at
 			} else {
 				above[path[i]] = above[at]
@@ -128,7 +128,7 @@ func (f *family) nearest() []uint32 {
 }
 
 // references threads by references and subjects. RFC 5256 section 3.
-func references(d *threadData) *forest {
+func references(d *threadData) *Forest {
 	parent, order := newFamily(d).prune(), d.byDate()
 	g := gatherer{d: d, parent: parent, messages: int32(len(d.at)), table: d.bySubject()}
 	g.gather(order)
@@ -155,7 +155,7 @@ func (g *gatherer) gather(order []uint32) {
 		g.merge(n)
 	}
 	for i, up := range g.parent[:g.messages] {
-		if k := int(up - g.messages); up != none && k >= 0 && k < len(g.merged) && g.merged[k] != none {
+		if k := int(up - g.messages); up != None && k >= 0 && k < len(g.merged) && g.merged[k] != None {
 			g.parent[i] = g.merged[k]
 		}
 	}
@@ -168,12 +168,12 @@ func (g *gatherer) roots(order []uint32) []int32 {
 	for _, i := range order {
 		n := int32(i)
 		if up := g.parent[n]; up >= g.messages {
-			if g.first[up-g.messages] != none {
+			if g.first[up-g.messages] != None {
 				continue
 			}
 			g.first[up-g.messages] = n
 			n = up
-		} else if up != none {
+		} else if up != None {
 			continue
 		}
 		roots = append(roots, n)
@@ -199,7 +199,7 @@ func (g *gatherer) enter(n int32) {
 		return
 	}
 	old := g.table[subject]
-	if old == none {
+	if old == None {
 		g.table[subject] = n
 		return
 	}
@@ -213,7 +213,7 @@ func (g *gatherer) enter(n int32) {
 func (g *gatherer) merge(n int32) {
 	subject, reply := g.subject(n)
 	to := g.table[subject]
-	if to == none || to == n {
+	if to == None || to == n {
 		return
 	}
 	_, toReply := g.subject(to)
@@ -224,7 +224,7 @@ func (g *gatherer) merge(n int32) {
 		g.parent[n] = to
 	default:
 		dummy := int32(len(g.parent))
-		g.parent = append(g.parent, none)
+		g.parent = append(g.parent, None)
 		g.first = append(g.first, to)
 		g.parent[to], g.parent[n] = dummy, dummy
 		g.table[subject] = dummy
@@ -232,7 +232,7 @@ func (g *gatherer) merge(n int32) {
 }
 
 // refs threads by references only; the thread in which a message arrived last is the last.
-func refs(d *threadData) *forest {
+func refs(d *threadData) *Forest {
 	parent := newFamily(d).prune()
 	f := plant(len(d.at), parent, d.byDate())
 	f.sortRoots(latest(parent, d.arrived))
@@ -258,11 +258,11 @@ func heads(parent []int32) []int32 {
 	for n := range parent {
 		path = path[:0]
 		at := int32(n)
-		for ; head[at] == none && parent[at] != none; at = parent[at] {
+		for ; head[at] == None && parent[at] != None; at = parent[at] {
 			path = append(path, at)
 		}
 		top := at
-		if head[at] != none {
+		if head[at] != None {
 			top = head[at]
 		}
 		head[at] = top
@@ -274,18 +274,18 @@ func heads(parent []int32) []int32 {
 }
 
 // sortRoots orders the threads by the values of their heads.
-func (f *forest) sortRoots(values []uint64) {
+func (f *Forest) sortRoots(values []uint64) {
 	var roots []int32
 	var by []uint64
-	for n := f.root; n != none; n = f.next[n] {
+	for n := f.Root; n != None; n = f.Next[n] {
 		roots, by = append(roots, n), append(by, values[n])
 	}
 	p := newPermutation(len(roots))
 	p.by(by)
-	last := &f.root
+	last := &f.Root
 	for _, i := range p.at {
 		*last = roots[i]
-		last = &f.next[roots[i]]
+		last = &f.Next[roots[i]]
 	}
-	*last = none
+	*last = None
 }

@@ -1,4 +1,4 @@
-package imapd
+package search
 
 import (
 	"context"
@@ -36,27 +36,27 @@ func (l *links) size() int {
 }
 
 // links are the links of a mailbox, or if it has many more messages of uids. They lack those that are expunged by now.
-func (q *searcher) links(ctx context.Context, uids []mail.UID) (*links, error) {
+func (q *Query) links(ctx context.Context, uids []mail.UID) (*links, error) {
 	key := q.columnKey(linksKind)
 	key.collation = 0
-	old, _ := q.columns.get(key).(*links)
+	old, _ := q.in.Resources.columns.get(key).(*links)
 	switch {
 	case old != nil && (len(uids) == 0 || uids[len(uids)-1] <= old.uids[len(old.uids)-1]):
 		return old, nil
-	case old == nil && len(uids)*fewOfMany < q.snap.Len():
+	case old == nil && len(uids)*fewOfMany < q.in.Snapshot.Len():
 		return q.buildLinks(ctx, nil, uids)
-	case old != nil && len(old.uids) > 2*q.snap.Len():
+	case old != nil && len(old.uids) > 2*q.in.Snapshot.Len():
 		old = nil
 	}
 	l, err := q.buildLinks(ctx, old, nil)
 	if err == nil && len(l.uids) > 0 {
-		q.columns.put(key, l)
+		q.in.Resources.columns.put(key, l)
 	}
 	return l, err
 }
 
 // buildLinks makes the links of uids, or if they are nil of all messages, to which it adds those that old has.
-func (q *searcher) buildLinks(ctx context.Context, old *links, uids []mail.UID) (*links, error) {
+func (q *Query) buildLinks(ctx context.Context, old *links, uids []mail.UID) (*links, error) {
 	b := linksBuilder{numbers: make(map[uint64]uint32)}
 	b.seed, b.hashes = maphash.MakeSeed(), []uint64{0}
 	if old != nil {
@@ -171,7 +171,7 @@ type threadData struct {
 }
 
 // threadData reads what the algorithm needs.
-func (q *searcher) threadData(ctx context.Context, a imap.ThreadAlgorithm, uids []mail.UID) (*threadData, error) {
+func (q *Query) threadData(ctx context.Context, a imap.ThreadAlgorithm, uids []mail.UID) (*threadData, error) {
 	t := &threadData{sent: make([]uint64, len(uids)), subject: make([]uint64, len(uids)), arrived: make([]uint64, len(uids))}
 	for _, c := range [...]struct {
 		key    imap.SortKey

@@ -1,4 +1,4 @@
-package imapd
+package search
 
 import (
 	"math"
@@ -42,7 +42,7 @@ type candidate struct {
 
 // criterion is a search key made ready: numbers as intervals, sets resolved, text folded.
 type criterion struct {
-	test     func(k *criterion, q *searcher, c *candidate) verdict
+	test     func(k *criterion, q *Query, c *candidate) verdict
 	subs     []criterion
 	uids     mail.UIDSet
 	bits     mail.FlagSet
@@ -50,7 +50,7 @@ type criterion struct {
 	from, to int64 // the half-open interval that number must be in
 	text     int   // which of Digest.Texts must hold needle
 	needle   []byte
-	hit      int            // which of searcher.hits are the key's
+	hit      int            // which of Query.hits are the key's
 	asked    int            // of the texts that the index is asked for, from 1; 0 none
 	field    string         // a header field's name
 	like     *fuzzy.Matcher // of FUZZY texts
@@ -82,26 +82,26 @@ var textOf = map[imap.SearchOp]mail.Columns{imap.SearchFrom: mail.ColFrom, imap.
 const day = 24 * 60 * 60 // seconds
 
 // compile makes a key ready.
-func (q *searcher) compile(k *imap.SearchKey) criterion {
+func (q *Query) compile(k *imap.SearchKey) criterion {
 	if q.fuzzy {
 		if c, ok := q.compileLike(k); ok {
 			return c
 		}
 	}
-	c := criterion{needle: fold.AppendAs(q.collation, nil, k.Text)}
+	c := criterion{needle: fold.AppendAs(q.in.Collation, nil, k.Text)}
 	switch k.Op {
 	case imap.SearchAll, imap.SearchSaveDateSupported:
-		c.test = func(*criterion, *searcher, *candidate) verdict { return yes }
+		c.test = func(*criterion, *Query, *candidate) verdict { return yes }
 	case imap.SearchAnd, imap.SearchOr, imap.SearchNot:
 		q.compileLogic(&c, k)
 	case imap.SearchFuzzy:
 		c = q.compileFuzzy(k)
-	case imap.SearchSeq, imap.SearchUID:
-		c.test, c.uids = (*criterion).inSet, q.view.bounds(k.Set, k.Op == imap.SearchUID, q.saved)
+	case imap.SearchUID:
+		c.test, c.uids = (*criterion).inSet, k.Set.Resolve(uint32(q.in.Last))
 	case imap.SearchRecent:
-		c.test, c.uids = (*criterion).inSet, q.recent
+		c.test, c.uids = (*criterion).inSet, q.in.Recent
 	case imap.SearchKeyword:
-		c.test, c.bits = (*criterion).hasFlag, mail.Flag(k.Text).Bit(q.snap.Mailbox.Keywords)
+		c.test, c.bits = (*criterion).hasFlag, mail.Flag(k.Text).Bit(q.in.Snapshot.Mailbox.Keywords)
 	case imap.SearchFrom, imap.SearchTo, imap.SearchCc, imap.SearchBcc, imap.SearchSubject:
 		c.test, c.text = (*criterion).inKeys, bits.TrailingZeros32(uint32(textOf[k.Op]/mail.ColMessageID))
 		q.want |= textOf[k.Op]
@@ -134,7 +134,7 @@ func (q *searcher) compile(k *imap.SearchKey) criterion {
 	return c
 }
 
-func (q *searcher) compileLogic(c *criterion, k *imap.SearchKey) {
+func (q *Query) compileLogic(c *criterion, k *imap.SearchKey) {
 	for i := range k.Keys {
 		c.subs = append(c.subs, q.compile(&k.Keys[i]))
 	}
@@ -151,7 +151,7 @@ func (q *searcher) compileLogic(c *criterion, k *imap.SearchKey) {
 	}
 }
 
-func (q *searcher) compileHeader(c *criterion, k *imap.SearchKey) {
+func (q *Query) compileHeader(c *criterion, k *imap.SearchKey) {
 	c.field = k.Field
 	if message.Cached([]string{k.Field}) {
 		c.test = (*criterion).inCached
@@ -190,8 +190,8 @@ func interval(k *imap.SearchKey, now time.Time) (from, to int64) {
 }
 
 // objectID is the interval that holds the number of an object identifier of this account only, or nothing.
-func (q *searcher) objectID(kind byte, id string) (from, to int64) {
-	prefix := string(kind) + string(q.acct.ID()) + "-"
+func (q *Query) objectID(kind byte, id string) (from, to int64) {
+	prefix := string(kind) + string(q.in.Account.ID()) + "-"
 	n, err := strconv.ParseInt(strings.TrimPrefix(id, prefix), 36, 63)
 	if err != nil || !strings.HasPrefix(id, prefix) {
 		return 0, 0
@@ -199,7 +199,7 @@ func (q *searcher) objectID(kind byte, id string) (from, to int64) {
 	return n, n + 1
 }
 
-func (k *criterion) and(q *searcher, c *candidate) verdict {
+func (k *criterion) and(q *Query, c *candidate) verdict {
 	v := yes
 	for i := range k.subs {
 		switch k.subs[i].test(&k.subs[i], q, c) {
@@ -212,7 +212,7 @@ func (k *criterion) and(q *searcher, c *candidate) verdict {
 	return v
 }
 
-func (k *criterion) or(q *searcher, c *candidate) verdict {
+func (k *criterion) or(q *Query, c *candidate) verdict {
 	v := no
 	for i := range k.subs {
 		switch k.subs[i].test(&k.subs[i], q, c) {
@@ -225,7 +225,7 @@ func (k *criterion) or(q *searcher, c *candidate) verdict {
 	return v
 }
 
-func (k *criterion) not(q *searcher, c *candidate) verdict {
+func (k *criterion) not(q *Query, c *candidate) verdict {
 	switch k.subs[0].test(&k.subs[0], q, c) {
 	case no:
 		return yes
@@ -235,21 +235,21 @@ func (k *criterion) not(q *searcher, c *candidate) verdict {
 	return unknown
 }
 
-func (k *criterion) inSet(_ *searcher, c *candidate) verdict {
+func (k *criterion) inSet(_ *Query, c *candidate) verdict {
 	return verdictOf(k.uids.Contains(c.page.UIDs[c.row]))
 }
 
-func (k *criterion) hasFlag(_ *searcher, c *candidate) verdict {
+func (k *criterion) hasFlag(_ *Query, c *candidate) verdict {
 	return verdictOf(c.page.Flags[c.row]&k.bits != 0)
 }
 
-func (k *criterion) inInterval(_ *searcher, c *candidate) verdict {
+func (k *criterion) inInterval(_ *Query, c *candidate) verdict {
 	n := k.number(c.page, c.row)
 	return verdictOf(k.from <= n && n < k.to)
 }
 
 // sent compares the day that the Date field names, in its own zone. RFC 9051 section 6.4.4.
-func (k *criterion) sent(_ *searcher, c *candidate) verdict {
+func (k *criterion) sent(_ *Query, c *candidate) verdict {
 	if c.digest == nil {
 		return unknown
 	}
@@ -257,14 +257,14 @@ func (k *criterion) sent(_ *searcher, c *candidate) verdict {
 	return verdictOf(c.digest.Sent != mail.NoDate && k.from <= n && n < k.to)
 }
 
-func (k *criterion) inThread(_ *searcher, c *candidate) verdict {
+func (k *criterion) inThread(_ *Query, c *candidate) verdict {
 	if c.digest == nil {
 		return unknown
 	}
 	return verdictOf(k.from <= int64(c.digest.Thread) && int64(c.digest.Thread) < k.to)
 }
 
-func (k *criterion) inKeys(q *searcher, c *candidate) verdict {
+func (k *criterion) inKeys(q *Query, c *candidate) verdict {
 	if c.digest == nil {
 		return q.hit(k, c.page.UIDs[c.row])
 	}
@@ -273,7 +273,7 @@ func (k *criterion) inKeys(q *searcher, c *candidate) verdict {
 
 // inCached looks into the header fields that are kept with the digest; a message whose fields were too many to be
 // kept has to be opened.
-func (k *criterion) inCached(q *searcher, c *candidate) verdict {
+func (k *criterion) inCached(q *Query, c *candidate) verdict {
 	switch {
 	case c.digest == nil:
 		return unknown
@@ -283,7 +283,7 @@ func (k *criterion) inCached(q *searcher, c *candidate) verdict {
 	return verdictOf(q.fieldHolds(c.digest.Headers, k))
 }
 
-func (k *criterion) inHeader(q *searcher, c *candidate) verdict {
+func (k *criterion) inHeader(q *Query, c *candidate) verdict {
 	switch {
 	case q.leftOut(k, c):
 		return no
@@ -298,7 +298,7 @@ func (k *criterion) inHeader(q *searcher, c *candidate) verdict {
 }
 
 // fieldHolds tells whether one of the fields of that name holds the text.
-func (q *searcher) fieldHolds(header []byte, k *criterion) bool {
+func (q *Query) fieldHolds(header []byte, k *criterion) bool {
 	q.fields = message.FilterHeader(q.fields[:0], header, []string{k.field}, false)
 	for rest := q.fields; len(rest) > 0; {
 		var field []byte
@@ -321,12 +321,12 @@ func cutField(header []byte) (field, rest []byte) {
 	return header, nil
 }
 
-func (k *criterion) inBody(q *searcher, c *candidate) verdict { return k.inOpened(q, c, false) }
+func (k *criterion) inBody(q *Query, c *candidate) verdict { return k.inOpened(q, c, false) }
 
-func (k *criterion) inText(q *searcher, c *candidate) verdict { return k.inOpened(q, c, true) }
+func (k *criterion) inText(q *Query, c *candidate) verdict { return k.inOpened(q, c, true) }
 
 // inOpened looks into the decoded text of the body, and with header into that before it.
-func (k *criterion) inOpened(q *searcher, c *candidate, header bool) verdict {
+func (k *criterion) inOpened(q *Query, c *candidate, header bool) verdict {
 	switch {
 	case q.leftOut(k, c):
 		return no

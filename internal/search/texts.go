@@ -1,4 +1,4 @@
-package imapd
+package search
 
 import (
 	"bytes"
@@ -62,7 +62,7 @@ type hits struct {
 }
 
 // hit decides by the texts that are kept.
-func (q *searcher) hit(k *criterion, u mail.UID) verdict {
+func (q *Query) hit(k *criterion, u mail.UID) verdict {
 	h := &q.hits[k.hit]
 	if h.in == nil {
 		return unknown
@@ -89,18 +89,18 @@ const (
 
 // useTexts has keys decide by the texts that are kept of the mailbox. They are read, for later searches too, if most of
 // the mailbox would have to be read anyway, and if they are not too many to be kept.
-func (q *searcher) useTexts(ctx context.Context) error {
+func (q *Query) useTexts(ctx context.Context) error {
 	if len(q.hits) == 0 {
 		return nil
 	}
 	for i := range q.hits {
-		kept, _ := q.columns.get(q.textsKey(q.hits[i].text)).(*keptTexts)
+		kept, _ := q.in.Resources.columns.get(q.textsKey(q.hits[i].text)).(*keptTexts)
 		q.lookInto(i, kept)
 	}
-	if q.snap.Len()*usualText > q.columns.most() {
+	if q.in.Snapshot.Len()*usualText > q.in.Resources.columns.most() {
 		return nil
 	}
-	if n := q.undecided(); n < textsFrom || n*textsPart < q.snap.Len() {
+	if n := q.undecided(); n < textsFrom || n*textsPart < q.in.Snapshot.Len() {
 		return nil
 	}
 	missing := q.missingTexts()
@@ -130,7 +130,7 @@ type kindOfTexts struct {
 var searchedTogether = [...]mail.Columns{mail.ColSubject, mail.ColFrom}
 
 // missingTexts are the texts that have to be read, with those of them that are kept.
-func (q *searcher) missingTexts() []kindOfTexts {
+func (q *Query) missingTexts() []kindOfTexts {
 	var missing []kindOfTexts
 	want, last := mail.Columns(0), q.lastUID()
 	for i := range q.hits {
@@ -143,9 +143,9 @@ func (q *searcher) missingTexts() []kindOfTexts {
 		if want&(mail.ColMessageID<<text) == 0 {
 			continue
 		}
-		kept, _ := q.columns.get(q.textsKey(text)).(*keptTexts)
+		kept, _ := q.in.Resources.columns.get(q.textsKey(text)).(*keptTexts)
 		if kept == nil || !kept.many && kept.last() < last {
-			missing = append(missing, kindOfTexts{text, kept.begun(q.snap.Len())})
+			missing = append(missing, kindOfTexts{text, kept.begun(q.in.Snapshot.Len())})
 		}
 	}
 	for i := range q.hits {
@@ -164,19 +164,19 @@ func (t *keptTexts) begun(messages int) *keptTexts {
 	return &keptTexts{uids: slices.Clone(t.uids), all: slices.Clone(t.all), ends: slices.Clone(t.ends)}
 }
 
-func (q *searcher) textsKey(text int) columnKey { return q.columnKey(textsKind + uint8(text)) }
+func (q *Query) textsKey(text int) columnKey { return q.columnKey(textsKind + uint8(text)) }
 
 // lookInto has the i-th key decide by these texts, nil for none.
-func (q *searcher) lookInto(i int, t *keptTexts) {
+func (q *Query) lookInto(i int, t *keptTexts) {
 	h := &q.hits[i]
 	if h.in = t; t != nil {
 		h.found = t.holding(h.needle)
 	}
 }
 
-func (q *searcher) lastUID() mail.UID {
-	for i := len(q.snap.Pages) - 1; i >= 0; i-- {
-		if uids := q.snap.Pages[i].UIDs; len(uids) > 0 {
+func (q *Query) lastUID() mail.UID {
+	for i := len(q.in.Snapshot.Pages) - 1; i >= 0; i-- {
+		if uids := q.in.Snapshot.Pages[i].UIDs; len(uids) > 0 {
 			return uids[len(uids)-1]
 		}
 	}
@@ -184,7 +184,7 @@ func (q *searcher) lastUID() mail.UID {
 }
 
 // undecided is how many messages would have to be read.
-func (q *searcher) undecided() int {
+func (q *Query) undecided() int {
 	n := 0
 	for _, p := range q.known() {
 		q.first(p, q.knownOf(p))
@@ -194,7 +194,7 @@ func (q *searcher) undecided() int {
 }
 
 // readTexts adds the texts of the messages that each kind does not have yet, and keeps them.
-func (q *searcher) readTexts(ctx context.Context, kinds []kindOfTexts) error {
+func (q *Query) readTexts(ctx context.Context, kinds []kindOfTexts) error {
 	var s scan
 	var after []mail.UID
 	for _, k := range kinds {
@@ -202,12 +202,12 @@ func (q *searcher) readTexts(ctx context.Context, kinds []kindOfTexts) error {
 		after = append(after, k.last())
 	}
 	s.after = slices.Min(after)
-	begin := func() *pageTexts { return newPageTexts(kinds, after, q.collation) }
+	begin := func() *pageTexts { return newPageTexts(kinds, after, q.in.Collation) }
 	err := inParts(ctx, q, s, begin, func(made *pageTexts) error {
 		for i := range kinds {
 			if t := kinds[i].keptTexts; !t.many {
-				t.join(&made.kinds[i], q.snap.Len(), q.columns.most())
-				if t.size() > q.columns.most() {
+				t.join(&made.kinds[i], q.in.Snapshot.Len(), q.in.Resources.columns.most())
+				if t.size() > q.in.Resources.columns.most() {
 					*t = keptTexts{many: true}
 				}
 			}
@@ -218,7 +218,7 @@ func (q *searcher) readTexts(ctx context.Context, kinds []kindOfTexts) error {
 		return err
 	}
 	for _, k := range kinds {
-		q.columns.put(q.textsKey(k.text), k.keptTexts)
+		q.in.Resources.columns.put(q.textsKey(k.text), k.keptTexts)
 	}
 	return nil
 }

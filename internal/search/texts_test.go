@@ -1,15 +1,15 @@
-package imapd
+package search
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/constance-mail/constance/internal/fold"
+	"github.com/constance-mail/constance/internal/imap"
 	"github.com/constance-mail/constance/internal/mail"
+	"github.com/constance-mail/constance/internal/store/storetest"
 )
 
 // TestHolding: one pass finds the texts that hold a string, and none that holds it only with the next one.
@@ -39,27 +39,26 @@ func TestHolding(t *testing.T) {
 // textLines are searches of texts that can be kept.
 var textLines = []string{
 	"FROM sender12", "NOT SUBJECT meeting", "SUBJECT «ZÜRICH»", "SUBJECT \"\"", "CC x", "OR FROM 7@ SUBJECT 7", "SUBJECT 1 SUBJECT 2 TO someone",
-	"UNSEEN FROM 3", "NOT (OR FROM 3 SUBJECT invoice)", "SUBJECT report BODY quetzal", "OR BODY quetzal FROM 45", "900:1400 FROM 1",
+	"UNSEEN FROM 3", "NOT (OR FROM 3 SUBJECT invoice)", "SUBJECT report BODY quetzal", "OR BODY quetzal FROM 45", "UID 900:1400 FROM 1",
 }
 
 // TestKeptTexts: texts that are kept find what the digests do, also after messages came and went, in any collation, and if some
 // are too many to be kept.
 func TestKeptTexts(t *testing.T) {
-	m := newMessagesTest(t, nil)
+	m := newMailboxTest(t, nil)
 	kept := newColumnCache(columnCacheSize)
 	for step, count := range []int{1400, 1, 300, 700} {
 		for i := range count {
-			text := benchText(i + 5000*step)
+			text := storetest.Letter(i + 5000*step)
 			if i%100 == 99 {
 				text = strings.Replace(text, "Sender", strings.Repeat("Sender ", 1000), 1)
 			}
-			m.append(mail.Inbox, text, time.Unix(1e9, 0), nil)
+			m.append(text)
 		}
+		first := mail.UID(300*step + 1)
+		m.flag([]mail.Flag{mail.Seen}, mail.UIDSet{{Start: first, Stop: first + 89}})
+		m.expunge(mail.UIDSet{{Start: first, Stop: first + 79}})
 		m.open()
-		_, err := m.do(fmt.Sprintf("UID STORE %d:%d +FLAGS (\\Deleted \\Seen)", 300*step+1, 300*step+90))
-		m.check(err)
-		_, err = m.do("UID EXPUNGE " + fmt.Sprintf("%d:%d", 300*step+1, 300*step+80))
-		m.check(err)
 		m.checkTexts(kept)
 	}
 	if kept.used.Len() < 4 {
@@ -73,30 +72,28 @@ func TestKeptTexts(t *testing.T) {
 }
 
 // checkTexts compares searches that have texts kept with such that do not, in every collation.
-func (m *messagesTest) checkTexts(kept *columnCache) {
+func (m *mailboxTest) checkTexts(kept *columnCache) {
 	m.t.Helper()
 	for i := range 2 * len(textLines) {
-		line := "UID SEARCH " + textLines[i/2]
-		m.s.collation = []fold.Collation{fold.UnicodeCasemap, fold.ASCIICasemap, fold.Octet}[i%3]
-		m.s.srv.columns = newColumnCache(0)
+		line := "SEARCH " + textLines[i/2]
+		m.in.Collation = []fold.Collation{fold.UnicodeCasemap, fold.ASCIICasemap, fold.Octet}[i%3]
+		m.in.Resources.columns = newColumnCache(0)
 		want, err := m.do(line)
 		m.check(err)
-		m.s.srv.columns = kept
+		m.in.Resources.columns = kept
 		for range 2 {
 			if got, err := m.do(line); err != nil || got != want {
-				m.t.Fatalf("%v: %s: %v, got %.300q, want %.300q", m.s.collation, line, err, got, want)
+				m.t.Fatalf("%v: %s: %v, got %.300q, want %.300q", m.in.Collation, line, err, got, want)
 			}
 		}
 	}
-	m.s.collation = fold.UnicodeCasemap
+	m.in.Collation = fold.UnicodeCasemap
 }
 
 // columnKeyOf is the name of the texts of a column of the digests.
-func columnKeyOf(m *messagesTest, c mail.Columns) columnKey {
+func columnKeyOf(m *mailboxTest, c mail.Columns) columnKey {
 	m.t.Helper()
-	snap, err := m.acct.Snapshot(m.t.Context(), m.s.sel.id)
-	m.check(err)
-	q := m.s.searchIn(m.acct, snap, &m.s.sel.view)
+	q := New(&m.in, &imap.SearchKey{Op: imap.SearchAll}, false)
 	for i := range mail.TextCount {
 		if mail.ColMessageID<<i == c {
 			return q.textsKey(i)

@@ -1,4 +1,4 @@
-package imapd
+package search
 
 import (
 	"context"
@@ -19,8 +19,8 @@ const (
 )
 
 // indexed has the index asked for a text, if it comes to that, and gives the number for criterion.asked.
-func (q *searcher) indexed(needle []byte) int {
-	if len(needle) == 0 || len(q.texts) == indexTexts || q.collation != fold.UnicodeCasemap { // the index is folded so
+func (q *Query) indexed(needle []byte) int {
+	if len(needle) == 0 || len(q.texts) == indexTexts || q.in.Collation != fold.UnicodeCasemap { // the index is folded so
 		return 0
 	}
 	q.texts = append(q.texts, needle)
@@ -28,24 +28,24 @@ func (q *searcher) indexed(needle []byte) int {
 }
 
 // leftOut tells whether the index is sure that the message does not hold the text of the key.
-func (q *searcher) leftOut(k *criterion, c *candidate) bool {
+func (q *Query) leftOut(k *criterion, c *candidate) bool {
 	return 0 < k.asked && k.asked <= len(q.index) && !q.index[k.asked-1].MayHold(c.page.Contents[c.row])
 }
 
 // wantsIndex tells whether so many more messages to be read make it worth while to ask the index now.
-func (q *searcher) wantsIndex(more int) bool {
+func (q *Query) wantsIndex(more int) bool {
 	q.unread += more
 	return len(q.texts) > 0 && q.index == nil && q.unread >= indexFrom
 }
 
 // askIndex asks the index, once in a search.
-func (q *searcher) askIndex(ctx context.Context) (err error) {
+func (q *Query) askIndex(ctx context.Context) (err error) {
 	first, last := ^mail.ContentID(0), mail.ContentID(0)
-	for _, p := range q.snap.Pages {
+	for _, p := range q.in.Snapshot.Pages {
 		for _, id := range p.Contents {
 			first, last = min(first, id), max(last, id)
 		}
 	}
-	q.index, err = q.acct.TextCandidates(ctx, first, last, q.texts)
+	q.index, err = q.in.Account.TextCandidates(ctx, first, last, q.texts)
 	return err
 }

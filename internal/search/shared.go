@@ -1,4 +1,4 @@
-package imapd
+package search
 
 import (
 	"context"
@@ -14,7 +14,7 @@ const (
 )
 
 // shared has that many goroutines look at pages.
-func (q *searcher) shared(ctx context.Context, n int, pages []*mail.Page) error {
+func (q *Query) shared(ctx context.Context, n int, pages []*mail.Page) error {
 	helpers := q.helpers(n)
 	return inTurns(n, len(pages), func(hand, step int) (verdicts, error) {
 		err := ctx.Err()
@@ -24,20 +24,19 @@ func (q *searcher) shared(ctx context.Context, n int, pages []*mail.Page) error 
 		return helpers[hand].verdicts, err
 	}, func(step int, v verdicts) error {
 		q.note(pages[step], &v)
-		return q.tell(q.done, q.snap.Len())
+		return q.tell()
 	})
 }
 
 // newFinder is a Finder of that collation.
 func newFinder(c fold.Collation) fold.Finder { return fold.Finder{Folder: fold.Folder{Collation: c}} }
 
-// helpers are searchers for that many goroutines: what they have in common with q never changes.
-func (q *searcher) helpers(n int) []searcher {
-	helpers := make([]searcher, n)
+// helpers are queries for that many goroutines: what they have in common with q never changes.
+func (q *Query) helpers(n int) []Query {
+	helpers := make([]Query, n)
 	for i := range helpers {
-		helpers[i] = searcher{acct: q.acct, snap: q.snap, view: q.view, recent: q.recent, saved: q.saved, collation: q.collation,
-			now: q.now, want: q.want, key: q.key, texts: q.texts, index: q.index,
-			hits: q.hits, find: newFinder(q.collation)}
+		helpers[i] = Query{in: q.in, now: q.now, want: q.want, key: q.key, texts: q.texts, index: q.index, hits: q.hits,
+			find: newFinder(q.in.Collation)}
 		q.giveFuzzy(&helpers[i])
 	}
 	return helpers
@@ -51,15 +50,15 @@ type part interface {
 
 // inParts has the digests of the messages after a UID read, by several goroutines if they are many, and takes what is made of
 // them page by page.
-func inParts[P part](ctx context.Context, q *searcher, s scan, begin func() P, take func(P) error) error {
-	pages := q.snap.Pages
+func inParts[P part](ctx context.Context, q *Query, s scan, begin func() P, take func(P) error) error {
+	pages := q.in.Snapshot.Pages
 	for len(pages) > 0 && (len(pages[0].UIDs) == 0 || pages[0].UIDs[len(pages[0].UIDs)-1] <= s.after) {
 		pages = pages[1:]
 	}
 	n := 0
 	if len(pages) >= handsPages {
-		n = q.hands.take()
-		defer q.hands.give(n)
+		n = q.in.Resources.hands.take()
+		defer q.in.Resources.hands.give(n)
 	}
 	helpers := q.helpers(max(n, 1))
 	taken := make(chan P, 3*len(helpers)) // as many as there are at a time
@@ -85,14 +84,14 @@ func another[P part](taken <-chan P, begin func() P) P {
 }
 
 // fillColumn adds the messages of the mailbox that a column does not have yet.
-func (q *searcher) fillColumn(ctx context.Context, b *columnBuilder) error {
+func (q *Query) fillColumn(ctx context.Context, b *columnBuilder) error {
 	return inParts(ctx, q, scan{want: b.src.want, after: b.last()}, func() *columnBuilder {
 		return newColumnBuilder(b.src, b.collation)
 	}, func(made *columnBuilder) error {
 		first := len(b.uids) == 0
 		b.join(made)
 		if first {
-			b.grow(max(0, q.snap.Len()-len(b.uids)))
+			b.grow(max(0, q.in.Snapshot.Len()-len(b.uids)))
 		}
 		return nil
 	})

@@ -1,4 +1,4 @@
-package imapd
+package search
 
 import (
 	"context"
@@ -58,11 +58,7 @@ func sentDate(p *mail.Page, row int, d *mail.Digest) int64 {
 func ordered(n int64) uint64 { return uint64(n) ^ 1<<63 }
 
 // values fills values with those of uids, which were found.
-func (q *searcher) values(ctx context.Context, k imap.SortKey, uids []mail.UID, values []uint64) error {
-	if k == imap.SortRelevancy {
-		q.scoreValues(values)
-		return nil
-	}
+func (q *Query) values(ctx context.Context, k imap.SortKey, uids []mail.UID, values []uint64) error {
 	if src := &sources[k]; src.want == 0 {
 		q.snapshotValues(src, uids, values)
 		return nil
@@ -77,9 +73,9 @@ func (q *searcher) values(ctx context.Context, k imap.SortKey, uids []mail.UID, 
 	return err
 }
 
-func (q *searcher) snapshotValues(src *sortSource, uids []mail.UID, values []uint64) {
+func (q *Query) snapshotValues(src *sortSource, uids []mail.UID, values []uint64) {
 	i := 0
-	for _, p := range q.snap.Pages {
+	for _, p := range q.in.Snapshot.Pages {
 		for row := 0; row < len(p.UIDs) && i < len(uids); row++ {
 			if p.UIDs[row] == uids[i] {
 				values[i] = ordered(src.number(p, row, nil))
@@ -110,27 +106,27 @@ const fewOfMany = 8
 
 // column is a column for these messages: that of the whole mailbox, kept for the next time, unless they are few. It lacks those that
 // are expunged by now.
-func (q *searcher) column(ctx context.Context, k imap.SortKey, uids []mail.UID) (*column, error) {
+func (q *Query) column(ctx context.Context, k imap.SortKey, uids []mail.UID) (*column, error) {
 	key := q.columnKey(uint8(k))
-	old, _ := q.columns.get(key).(*column)
+	old, _ := q.in.Resources.columns.get(key).(*column)
 	switch {
 	case old != nil && (len(uids) == 0 || uids[len(uids)-1] <= old.uids[len(old.uids)-1]):
 		return old, nil
-	case old == nil && len(uids)*fewOfMany < q.snap.Len():
+	case old == nil && len(uids)*fewOfMany < q.in.Snapshot.Len():
 		return q.buildColumn(ctx, k, nil, uids)
-	case old != nil && len(old.uids) > 2*q.snap.Len(): // most of it was expunged since
+	case old != nil && len(old.uids) > 2*q.in.Snapshot.Len(): // most of it was expunged since
 		old = nil
 	}
 	c, err := q.buildColumn(ctx, k, old, nil)
 	if err == nil && len(c.uids) > 0 {
-		q.columns.put(key, c)
+		q.in.Resources.columns.put(key, c)
 	}
 	return c, err
 }
 
 // buildColumn makes a column of uids, or if they are nil of all messages, to which it adds those that old has.
-func (q *searcher) buildColumn(ctx context.Context, k imap.SortKey, old *column, uids []mail.UID) (*column, error) {
-	b := newColumnBuilder(&sources[k], q.collation)
+func (q *Query) buildColumn(ctx context.Context, k imap.SortKey, old *column, uids []mail.UID) (*column, error) {
+	b := newColumnBuilder(&sources[k], q.in.Collation)
 	if old != nil {
 		b.start(old)
 	}
@@ -212,8 +208,8 @@ type scan struct {
 }
 
 // digests calls add for these messages, in their order, page by page.
-func (q *searcher) digests(ctx context.Context, s scan, add func(*mail.Page, int, *mail.Digest)) error {
-	for _, p := range q.snap.Pages {
+func (q *Query) digests(ctx context.Context, s scan, add func(*mail.Page, int, *mail.Digest)) error {
+	for _, p := range q.in.Snapshot.Pages {
 		if err := q.pageDigests(ctx, p, &s, add); err != nil {
 			return err
 		}
@@ -222,7 +218,7 @@ func (q *searcher) digests(ctx context.Context, s scan, add func(*mail.Page, int
 }
 
 // pageDigests calls add for those of a page. It may not keep their texts.
-func (q *searcher) pageDigests(
+func (q *Query) pageDigests(
 	ctx context.Context, p *mail.Page, s *scan, add func(*mail.Page, int, *mail.Digest),
 ) error {
 	q.ids, q.rows = q.ids[:0], q.rows[:0]
@@ -235,7 +231,7 @@ func (q *searcher) pageDigests(
 		return nil
 	}
 	next := 0
-	err := q.acct.Digests(ctx, q.ids, s.want|mail.ColBorrowed, func(i int, d *mail.Digest) error {
+	err := q.in.Account.Digests(ctx, q.ids, s.want|mail.ColBorrowed, func(i int, d *mail.Digest) error {
 		for ; next < i; next++ {
 			add(p, q.rows[next], nil)
 		}

@@ -1,4 +1,4 @@
-package imapd
+package search
 
 import (
 	"io"
@@ -24,14 +24,14 @@ const (
 )
 
 // likeTests are the tests of the keys that look at text.
-var likeTests = map[imap.SearchOp]func(*criterion, *searcher, *candidate) verdict{
+var likeTests = map[imap.SearchOp]func(*criterion, *Query, *candidate) verdict{
 	imap.SearchFrom: (*criterion).keysLike, imap.SearchTo: (*criterion).keysLike, imap.SearchCc: (*criterion).keysLike,
 	imap.SearchBcc: (*criterion).keysLike, imap.SearchSubject: (*criterion).keysLike, imap.SearchHeader: (*criterion).headerLike,
 	imap.SearchBody: (*criterion).bodyLike, imap.SearchText: (*criterion).textLike,
 }
 
 // compileFuzzy makes what FUZZY is about ready.
-func (q *searcher) compileFuzzy(k *imap.SearchKey) criterion {
+func (q *Query) compileFuzzy(k *imap.SearchKey) criterion {
 	was := q.fuzzy
 	q.fuzzy = true
 	c := q.compile(&k.Keys[0])
@@ -40,7 +40,7 @@ func (q *searcher) compileFuzzy(k *imap.SearchKey) criterion {
 }
 
 // compileLike makes a key below FUZZY ready; false if it means what it means without.
-func (q *searcher) compileLike(k *imap.SearchKey) (criterion, bool) {
+func (q *Query) compileLike(k *imap.SearchKey) (criterion, bool) {
 	test := likeTests[k.Op]
 	if test == nil {
 		return criterion{}, false
@@ -64,8 +64,8 @@ func (q *searcher) compileLike(k *imap.SearchKey) (criterion, bool) {
 	return c, true
 }
 
-// giveFuzzy gives another searcher what it must not share with q: what FUZZY texts were last found in.
-func (q *searcher) giveFuzzy(to *searcher) {
+// giveFuzzy gives another Query what it must not share with q: what FUZZY texts were last found in.
+func (q *Query) giveFuzzy(to *Query) {
 	if to.scored = q.scored; q.words > 0 || q.scored {
 		to.key = q.key.clone(&to.likeness)
 	}
@@ -89,7 +89,7 @@ func (k *criterion) liked() verdict {
 	return verdictOf(k.points > 0)
 }
 
-func (k *criterion) keysLike(_ *searcher, c *candidate) verdict {
+func (k *criterion) keysLike(_ *Query, c *candidate) verdict {
 	if c.digest == nil {
 		return unknown
 	}
@@ -99,7 +99,7 @@ func (k *criterion) keysLike(_ *searcher, c *candidate) verdict {
 }
 
 // cachedLike is headerLike for fields that are kept with the digest, unless they were too many.
-func (k *criterion) cachedLike(q *searcher, c *candidate) verdict {
+func (k *criterion) cachedLike(q *Query, c *candidate) verdict {
 	switch {
 	case c.digest == nil:
 		return unknown
@@ -109,7 +109,7 @@ func (k *criterion) cachedLike(q *searcher, c *candidate) verdict {
 	return k.fieldsLike(q, c.digest.Headers)
 }
 
-func (k *criterion) headerLike(q *searcher, c *candidate) verdict {
+func (k *criterion) headerLike(q *Query, c *candidate) verdict {
 	if c.body == nil {
 		return unknown
 	}
@@ -120,14 +120,14 @@ func (k *criterion) headerLike(q *searcher, c *candidate) verdict {
 	return k.fieldsLike(q, header)
 }
 
-func (k *criterion) fieldsLike(q *searcher, header []byte) verdict {
+func (k *criterion) fieldsLike(q *Query, header []byte) verdict {
 	q.fields = message.FilterHeader(q.fields[:0], header, []string{k.field}, false)
 	k.like.Begin()
 	message.LookAtHeader(q.fields, shown{like: k.like, enough: q.enough(0), what: valuesOnly})
 	return k.liked()
 }
 
-func (k *criterion) bodyLike(q *searcher, c *candidate) verdict {
+func (k *criterion) bodyLike(q *Query, c *candidate) verdict {
 	if c.body == nil {
 		return unknown
 	}
@@ -136,7 +136,7 @@ func (k *criterion) bodyLike(q *searcher, c *candidate) verdict {
 }
 
 // textLike looks into the header, and if that does not settle it into the body.
-func (k *criterion) textLike(q *searcher, c *candidate) verdict {
+func (k *criterion) textLike(q *Query, c *candidate) verdict {
 	if c.body == nil {
 		return unknown
 	}
@@ -151,7 +151,7 @@ func (k *criterion) textLike(q *searcher, c *candidate) verdict {
 	return k.partsLike(q, c, shown{like: k.like, enough: q.enough(costBody), cost: costBody})
 }
 
-func (k *criterion) partsLike(q *searcher, c *candidate, s shown) verdict {
+func (k *criterion) partsLike(q *Query, c *candidate, s shown) verdict {
 	root, err := c.body.parts()
 	if err == nil {
 		_, err = message.LookAtBody(c.body.content, root, s)
@@ -164,7 +164,7 @@ func (k *criterion) partsLike(q *searcher, c *candidate, s shown) verdict {
 
 // enough tells when texts of that cost need not be looked at any more: if points are not asked for, as soon as all words are
 // found.
-func (q *searcher) enough(cost uint8) func(*fuzzy.Matcher) bool {
+func (q *Query) enough(cost uint8) func(*fuzzy.Matcher) bool {
 	if !q.scored {
 		return (*fuzzy.Matcher).Matched
 	}

@@ -1,4 +1,4 @@
-package imapd
+package search
 
 import (
 	"bytes"
@@ -54,7 +54,7 @@ func (a *indexedAccount) OpenContents(ctx context.Context, ids []mail.ContentID,
 func indexedMessages() []string {
 	var out []string
 	for i := range 400 {
-		out = append(out, crlf(fmt.Sprintf("From: a%d@example.org\nSubject: number %d\nX-Trace: hop%03d\n\nword%03d and every%d\n", i, i, i, i, i%4)))
+		out = append(out, fmt.Sprintf("From: a%d@example.org\r\nSubject: number %d\r\nX-Trace: hop%03d\r\n\r\nword%03d and every%d\r\n", i, i, i, i, i%4))
 	}
 	return out
 }
@@ -65,24 +65,24 @@ var indexedKeys = []struct {
 }{
 	{"BODY word123", 9}, {"TEXT word123", 9}, {"HEADER X-Trace hop123", 9}, {"BODY WORD123 FROM a", 9}, {"NOT BODY word123", 9},
 	{"OR BODY word123 TEXT hop321", 20}, {"NOT (OR BODY word123 NOT TEXT every1)", 120}, {"BODY word123 NOT BODY word123", 9},
-	{"BODY nowhere", 8}, {"BODY word001 BODY every1", 9}, {"NOT (BODY word001 BODY every1)", 9}, {"1:60 BODY word", 60}, {"BODY every2", 108},
+	{"BODY nowhere", 8}, {"BODY word001 BODY every1", 9}, {"NOT (BODY word001 BODY every1)", 9}, {"UID 1:60 BODY word", 60}, {"BODY every2", 108},
 	{"OR SUBJECT 300 BODY word007", 9}, {"BODY \"\"", 400},
 	{"OR OR OR OR OR OR OR OR OR OR OR OR OR OR OR OR BODY a BODY b BODY c BODY e BODY f BODY g BODY h BODY i BODY j BODY k BODY l " +
 		"BODY m BODY n BODY o BODY p BODY q BODY word399", 400}, // the last one is one too many to be asked
 }
 
 func TestSearchIndexed(t *testing.T) {
-	m := newMessagesTest(t, indexedMessages())
+	m := newMailboxTest(t, indexedMessages())
 	plain := m.acct
 	a := &indexedAccount{Account: plain, t: t}
 	for _, c := range indexedKeys {
-		want, err := m.do("SEARCH RETURN (ALL) " + c.keys)
+		want, err := m.do("SEARCH " + c.keys)
 		m.check(err)
 		a.read, a.calls = 0, 0
-		m.s.acct, m.s.sel.acct = a, a
-		got, err := m.do("SEARCH RETURN (ALL) " + c.keys)
+		m.in.Account = a
+		got, err := m.do("SEARCH " + c.keys)
 		m.check(err)
-		m.s.acct, m.s.sel.acct = plain, plain
+		m.in.Account = plain
 		if got != want {
 			t.Errorf("%s: got %q, want %q", c.keys, got, want)
 		}

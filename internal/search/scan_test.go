@@ -1,4 +1,4 @@
-package imapd
+package search
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/constance-mail/constance/internal/mail"
 	"github.com/constance-mail/constance/internal/message"
@@ -95,17 +94,17 @@ func TestSearchEqualsScan(t *testing.T) {
 			messages = append(messages, text)
 		}
 		acct := sqliteAccount(t)
-		indexed := messagesTestOf(t, acct, messages[:100])
+		indexed := mailboxTestOf(t, acct, messages[:100])
 		if sum, err := acct.IndexText(context.Background(), mail.IndexMake); err != nil || sum.Contents != 100 {
 			t.Fatalf("%+v, %v", sum, err)
 		}
 		for _, text := range messages[100:] {
-			indexed.append(mail.Inbox, text, time.Unix(1e9, 0), nil)
+			indexed.append(text)
 		}
 		indexed.open()
-		scanned := messagesTestOf(t, mem.New(mail.Options{}).Account("test"), messages)
+		scanned := mailboxTestOf(t, mem.New(mail.Options{}).Account("test"), messages)
 		for range queries {
-			line := "SEARCH RETURN (ALL) " + looked.key(r, 3)
+			line := "SEARCH " + looked.key(r, 3)
 			want, err1 := scanned.do(line)
 			got, err2 := indexed.do(line)
 			if got != want || fmt.Sprint(err1) != fmt.Sprint(err2) {
