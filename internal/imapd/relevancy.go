@@ -44,8 +44,8 @@ func sortsByRelevancy(criteria []imap.SortCriterion) bool {
 	return slices.ContainsFunc(criteria, func(c imap.SortCriterion) bool { return c.Key == imap.SortRelevancy })
 }
 
-// tellRelevancy appends the scores of the results that ALL or PARTIAL tells of, in their order. RFC 6203 section 7
-// (search-return-data).
+// tellRelevancy appends the scores of the results that ALL or PARTIAL tells of, in their order. RFC 6203
+// section 7 (search-return-data).
 func (s *session) tellRelevancy(c *imap.Search, r *results) {
 	told := r.scores
 	if c.Return&imap.ReturnPartial != 0 {
@@ -63,8 +63,8 @@ func (s *session) tellRelevancy(c *imap.Search, r *results) {
 	s.out.buf = append(s.out.buf, ')')
 }
 
-// rescore adds the scores of new results to those of an updated search, which stay what they were when the client was told of
-// them, and gives those of all.
+// rescore adds the scores of new results to those of an updated search, which stay what they were when the
+// client was told of them, and gives those of all.
 func (u *updating) rescore(q *searcher, added, all mail.UIDSet) []uint8 {
 	now, next := q.scoresByUID(), scoresByUID{uids: newView(u.set)}
 	for uid := range u.set.All() {

@@ -38,8 +38,8 @@ func (q *searcher) run(ctx context.Context) (err error) {
 	return err
 }
 
-// frozen is a key whose message numbers, and "$", are UIDs: an updated search evaluates them when the command is received. RFC
-// 5267 section 4.3.
+// frozen is a key whose message numbers, and "$", are UIDs: an updated search evaluates them when the command
+// is received. RFC 5267 section 4.3.
 func (q *searcher) frozen(k *imap.SearchKey) imap.SearchKey {
 	out := *k
 	if k.Op == imap.SearchSeq || k.Set.Saved {
@@ -75,8 +75,8 @@ func (s *session) prepare(ctx context.Context, c *imap.Search, scored bool) erro
 	return nil
 }
 
-// searched carries out the search of a SEARCH, SORT or THREAD in the selected mailbox; whole: of all messages or none,
-// where there are too many; scored: its results have relevancy. RFC 9051 section 6.4.4.
+// searched carries out the search of a SEARCH, SORT or THREAD in the selected mailbox; whole: of all messages
+// or none, where there are too many; scored: its results have relevancy. RFC 9051 section 6.4.4.
 func (s *session) searched(ctx context.Context, c *imap.Search, whole, scored bool) (*searcher, error) {
 	scored = scored || c.Return&imap.ReturnRelevancy != 0
 	if err := s.prepare(ctx, c, scored); err != nil {
@@ -123,8 +123,8 @@ func (s *session) search(ctx context.Context, c *imap.Search) error {
 	})
 }
 
-// onlyUTF8 refuses another charset where one has to be given, after ENABLE UTF8=ACCEPT: strings are in UTF-8 then. RFC 6855
-// section 3, with its erratum 4029.
+// onlyUTF8 refuses another charset where one has to be given, after ENABLE UTF8=ACCEPT: strings are in UTF-8
+// then. RFC 6855 section 3, with its erratum 4029.
 func (s *session) onlyUTF8(c *imap.Search) error {
 	if s.features&featUTF8 != 0 && c.Charset != "UTF-8" {
 		return bad("the charset is UTF-8 after ENABLE UTF8=ACCEPT")
@@ -132,8 +132,8 @@ func (s *session) onlyUTF8(c *imap.Search) error {
 	return nil
 }
 
-// saving notes what a command found if it is to be saved: "$" is empty after a NO, and what it was after a BAD. RFC 5182
-// section 2.1.
+// saving notes what a command found if it is to be saved: "$" is empty after a NO, and what it was after a
+// BAD. RFC 5182 section 2.1.
 func (s *session) saving(c *imap.Search, command func() (*results, error)) error {
 	r, err := command()
 	switch {

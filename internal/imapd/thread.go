@@ -55,8 +55,8 @@ func (s *session) tellThreads(f *search.Forest, number func(mail.UID) uint32) er
 	return s.out.flushLarge()
 }
 
-// appendMembers appends a node and those below it as long as each has one child, and returns the first of several
-// children. RFC 5256 section 5 (thread-members).
+// appendMembers appends a node and those below it as long as each has one child, and returns the first of
+// several children. RFC 5256 section 5 (thread-members).
 func (s *session) appendMembers(f *search.Forest, i int32, number func(mail.UID) uint32) (nested int32) {
 	for {
 		child := f.Child[i]

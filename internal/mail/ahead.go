@@ -5,8 +5,8 @@ import "context"
 // aheadOctets is how much of the contents that come next is read together with the present one.
 const aheadOctets = 256 << 10
 
-// Ahead opens contents one after the other. Small ones are had several at a time, in one read of the store. Used by one
-// goroutine at a time.
+// Ahead opens contents one after the other. Small ones are had several at a time, in one read of the store.
+// Used by one goroutine at a time.
 type Ahead struct {
 	Account Account
 	IDs     []ContentID // still to be opened

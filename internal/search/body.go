@@ -41,8 +41,8 @@ func (t *bodyText) header() ([]byte, error) {
 	return t.head, err
 }
 
-// holds tells whether the decoded text of the message's body, or withHeader of its header, holds needle, which is
-// folded. RFC 9051 section 6.4.4.
+// holds tells whether the decoded text of the message's body, or withHeader of its header, holds needle,
+// which is folded. RFC 9051 section 6.4.4.
 func (t *bodyText) holds(f *fold.Finder, needle []byte, withHeader bool) (bool, error) {
 	root, err := t.parts()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 // columnCacheSize is how much the columns of a process may take, octets.
 const columnCacheSize = 16 << 20
 
-// columnKey names a column. It is true for ever: of a mailbox with that UIDVALIDITY a UID stands for one message, and
-// what its digest holds never changes.
+// columnKey names a column. It is true for ever: of a mailbox with that UIDVALIDITY a UID stands for one
+// message, and what its digest holds never changes.
 type columnKey struct {
 	account   mail.AccountID
 	mailbox   mail.MailboxID
@@ -37,8 +37,8 @@ type sized interface {
 	size() int // octets
 }
 
-// columnCache keeps the columns that were used last, for all sessions of a process. It holds nothing that could become
-// wrong: messages that arrive are added by whoever misses them.
+// columnCache keeps the columns that were used last, for all sessions of a process. It holds nothing that
+// could become wrong: messages that arrive are added by whoever misses them.
 type columnCache struct {
 	limit int // octets
 
@@ -69,8 +69,8 @@ func (c *columnCache) get(k columnKey) sized {
 	return e.Value.(*cachedColumn).data
 }
 
-// put keeps a column, in the place of one with its name; those not used for long make room. One that is larger than
-// half of what all may take is not kept.
+// put keeps a column, in the place of one with its name; those not used for long make room. One that is
+// larger than half of what all may take is not kept.
 func (c *columnCache) put(k columnKey, data sized) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

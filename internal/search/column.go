@@ -11,8 +11,8 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// column is what messages of a mailbox are ordered by, as numbers that compare as the messages do. What it holds of a
-// message never changes, and so neither does a column.
+// column is what messages of a mailbox are ordered by, as numbers that compare as the messages do. What it
+// holds of a message never changes, and so neither does a column.
 type column struct {
 	uids   []mail.UID // ascending
 	values []uint64   // of uids; of texts the rank, 0 for the empty text
@@ -20,14 +20,15 @@ type column struct {
 	ends   []uint32   // of uids: where the text ends; nil if the values are no texts
 }
 
-// maxSortText is how much of a text is compared, folded octets. It is less if there are so many long texts that all together
-// would take more than sortTexts octets: see columnBuilder.shorten.
+// maxSortText is how much of a text is compared, folded octets. It is less if there are so many long texts
+// that all together would take more than sortTexts octets: see columnBuilder.shorten.
 const (
 	maxSortText = 4096
 	sortTexts   = 64 << 20
 )
 
-// sortSource is where the values of a column come from: either number or text. Those of the snapshot want nothing more.
+// sortSource is where the values of a column come from: either number or text. Those of the snapshot want
+// nothing more.
 type sortSource struct {
 	want   mail.Columns
 	number func(p *mail.Page, row int, d *mail.Digest) int64
@@ -85,8 +86,9 @@ func (q *Query) snapshotValues(src *sortSource, uids []mail.UID, values []uint64
 	}
 }
 
-// places calls each with the place of each of uids in all; both ascend. False: one is missing. That is so if somebody made a
-// column of a later state of the mailbox, without what was expunged since this search took its snapshot.
+// places calls each with the place of each of uids in all; both ascend. False: one is missing. That is so if
+// somebody made a column of a later state of the mailbox, without what was expunged since this search took
+// its snapshot.
 func places(all, uids []mail.UID, each func(i, at int)) bool {
 	at := 0
 	for i, u := range uids {
@@ -104,8 +106,8 @@ func places(all, uids []mail.UID, each func(i, at int)) bool {
 // fewOfMany: a search that found less than this part of a mailbox does not have a column made of all of it.
 const fewOfMany = 8
 
-// column is a column for these messages: that of the whole mailbox, kept for the next time, unless they are few. It lacks those that
-// are expunged by now.
+// column is a column for these messages: that of the whole mailbox, kept for the next time, unless they are
+// few. It lacks those that are expunged by now.
 func (q *Query) column(ctx context.Context, k imap.SortKey, uids []mail.UID) (*column, error) {
 	key := q.columnKey(uint8(k))
 	old, _ := q.in.Resources.columns.get(key).(*column)
@@ -124,7 +126,8 @@ func (q *Query) column(ctx context.Context, k imap.SortKey, uids []mail.UID) (*c
 	return c, err
 }
 
-// buildColumn makes a column of uids, or if they are nil of all messages, to which it adds those that old has.
+// buildColumn makes a column of uids, or if they are nil of all messages, to which it adds those that old
+// has.
 func (q *Query) buildColumn(ctx context.Context, k imap.SortKey, old *column, uids []mail.UID) (*column, error) {
 	b := newColumnBuilder(&sources[k], q.in.Collation)
 	if old != nil {
@@ -200,7 +203,8 @@ func (c *column) text(i uint32) []byte {
 // size is what a column takes, octets.
 func (c *column) size() int { return 4*cap(c.uids) + 8*cap(c.values) + cap(c.texts) + 4*cap(c.ends) }
 
-// scan says which columns to read of which messages of a mailbox: uids, ascending, or if they are nil those after a UID.
+// scan says which columns to read of which messages of a mailbox: uids, ascending, or if they are nil those
+// after a UID.
 type scan struct {
 	want  mail.Columns
 	uids  []mail.UID

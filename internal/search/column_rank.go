@@ -33,8 +33,8 @@ func (b *columnBuilder) rank() {
 	}
 }
 
-// order orders texts that are equal up to an offset: by the eight octets there, and those that are equal in these by what
-// follows.
+// order orders texts that are equal up to an offset: by the eight octets there, and those that are equal in
+// these by what follows.
 func (b *columnBuilder) order(texts []ranked, from int) {
 	for k := range texts {
 		texts[k].octets = b.octets(texts[k].i, from)
@@ -50,7 +50,8 @@ func (b *columnBuilder) order(texts []ranked, from int) {
 	}
 }
 
-// orderRest orders texts that are equal up to an offset, where some may have ended: these come first, the shortest before all.
+// orderRest orders texts that are equal up to an offset, where some may have ended: these come first, the
+// shortest before all.
 func (b *columnBuilder) orderRest(texts []ranked, from int) {
 	if len(texts) <= fewTexts {
 		slices.SortFunc(texts, func(x, y ranked) int { return bytes.Compare(b.text(x.i), b.text(y.i)) })

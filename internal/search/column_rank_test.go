@@ -42,7 +42,8 @@ func TestRank(t *testing.T) {
 	}
 }
 
-// rankText is a text that is likely to begin as others do, with zeros in it, and to end where octets are taken by eights.
+// rankText is a text that is likely to begin as others do, with zeros in it, and to end where octets are
+// taken by eights.
 func rankText(r *rand.Rand, round int) string {
 	beginning := strings.Repeat(string(rune('a'+r.IntN(2))), []int{0, 7, 8, 9, 16, 40}[round%6])
 	end := make([]byte, r.IntN(20))

@@ -59,8 +59,9 @@ func (b *columnBuilder) shorten() {
 	b.texts = b.texts[:at]
 }
 
-// cut cuts a text, of which was octets were kept, to what is kept now, in its place. What it cut off is made a hash, so that
-// texts are equal that were, and no others; those that differ only there are in an order of no meaning.
+// cut cuts a text, of which was octets were kept, to what is kept now, in its place. What it cut off is made
+// a hash, so that texts are equal that were, and no others; those that differ only there are in an order of
+// no meaning.
 func (b *columnBuilder) cut(text []byte, was int) []byte {
 	for most := was / 2; most >= b.most; most /= 2 {
 		if len(text) > most {

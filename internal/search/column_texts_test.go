@@ -13,7 +13,8 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// builderOf is a column of these subjects, whose texts take no more than limit octets, made of pages if they are joined.
+// builderOf is a column of these subjects, whose texts take no more than limit octets, made of pages if they
+// are joined.
 func builderOf(subjects []string, limit int, joined bool) *columnBuilder {
 	b := newColumnBuilder(&sources[imap.SortSubject], fold.UnicodeCasemap)
 	b.limit = limit
@@ -38,8 +39,8 @@ func builderOf(subjects []string, limit int, joined bool) *columnBuilder {
 	return b
 }
 
-// TestManyTexts: texts that are too much altogether are shortened, and stay equal or not; those that differ early keep their
-// order.
+// TestManyTexts: texts that are too much altogether are shortened, and stay equal or not; those that differ
+// early keep their order.
 func TestManyTexts(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
 	subjects := make([]string, 2000)

@@ -11,8 +11,8 @@ import (
 	"github.com/constance-mail/constance/internal/message"
 )
 
-// Below FUZZY, keys that look at text find what is about the same (package fuzzy); all others mean what they mean without it. A
-// key without words, or with too many, is one of those. RFC 6203 sections 3 and 5.
+// Below FUZZY, keys that look at text find what is about the same (package fuzzy); all others mean what they
+// mean without it. A key without words, or with too many, is one of those. RFC 6203 sections 3 and 5.
 
 // fuzzyWords bounds the words of a search that are looked for so: each costs time per word of the messages.
 const fuzzyWords = 64
@@ -26,8 +26,9 @@ const (
 // likeTests are the tests of the keys that look at text.
 var likeTests = map[imap.SearchOp]func(*criterion, *Query, *candidate) verdict{
 	imap.SearchFrom: (*criterion).keysLike, imap.SearchTo: (*criterion).keysLike, imap.SearchCc: (*criterion).keysLike,
-	imap.SearchBcc: (*criterion).keysLike, imap.SearchSubject: (*criterion).keysLike, imap.SearchHeader: (*criterion).headerLike,
-	imap.SearchBody: (*criterion).bodyLike, imap.SearchText: (*criterion).textLike,
+	imap.SearchBcc: (*criterion).keysLike, imap.SearchSubject: (*criterion).keysLike,
+	imap.SearchHeader: (*criterion).headerLike,
+	imap.SearchBody:   (*criterion).bodyLike, imap.SearchText: (*criterion).textLike,
 }
 
 // compileFuzzy makes what FUZZY is about ready.
@@ -162,8 +163,8 @@ func (k *criterion) partsLike(q *Query, c *candidate, s shown) verdict {
 	return k.liked()
 }
 
-// enough tells when texts of that cost need not be looked at any more: if points are not asked for, as soon as all words are
-// found.
+// enough tells when texts of that cost need not be looked at any more: if points are not asked for, as soon
+// as all words are found.
 func (q *Query) enough(cost uint8) func(*fuzzy.Matcher) bool {
 	if !q.scored {
 		return (*fuzzy.Matcher).Matched

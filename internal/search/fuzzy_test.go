@@ -17,7 +17,8 @@ func TestFuzzyWords(t *testing.T) {
 	m.expect("SEARCH FUZZY SUBJECT \""+strings.Repeat("helo ", 17)+"\"", "")
 }
 
-// What is found without FUZZY is found with it, with the same scores from every store; nothing depends on whether scores are asked for.
+// What is found without FUZZY is found with it, with the same scores from every store; nothing depends on
+// whether scores are asked for.
 func TestFuzzyHoldsExact(t *testing.T) {
 	rounds := 60
 	if testing.Short() {

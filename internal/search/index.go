@@ -7,12 +7,13 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// Keys that have to read contents (BODY, TEXT, HEADER of a field that is not kept) say no at once to what the index of text
-// is sure of. That is all: what stays a candidate is read and decides, so the answer never depends on the index, and a key
-// may stand below NOT and OR.
+// Keys that have to read contents (BODY, TEXT, HEADER of a field that is not kept) say no at once to what the
+// index of text is sure of. That is all: what stays a candidate is read and decides, so the answer never
+// depends on the index, and a key may stand below NOT and OR.
 
 const (
-	// indexFrom is how many messages a search has to read before it asks the index, which costs as much as some of them.
+	// indexFrom is how many messages a search has to read before it asks the index, which costs as much as
+	// some of them.
 	indexFrom = 64
 	// indexTexts is for how many texts of a search the index is asked, which bounds memory and time.
 	indexTexts = 16

@@ -31,8 +31,8 @@ func verdictOf(b bool) verdict {
 	return no
 }
 
-// candidate is a message that a search looks at, with what was read of it so far: first the columns of the snapshot,
-// then its digest, then its content.
+// candidate is a message that a search looks at, with what was read of it so far: first the columns of the
+// snapshot, then its digest, then its content.
 type candidate struct {
 	page   *mail.Page
 	row    int
@@ -102,19 +102,9 @@ func (q *Query) compile(k *imap.SearchKey) criterion {
 		c.test, c.uids = (*criterion).inSet, q.in.Recent
 	case imap.SearchKeyword:
 		c.test, c.bits = (*criterion).hasFlag, mail.Flag(k.Text).Bit(q.in.Snapshot.Mailbox.Keywords)
-	case imap.SearchFrom, imap.SearchTo, imap.SearchCc, imap.SearchBcc, imap.SearchSubject:
-		c.test, c.text = (*criterion).inKeys, bits.TrailingZeros32(uint32(textOf[k.Op]/mail.ColMessageID))
-		q.want |= textOf[k.Op]
-		q.hits = append(q.hits, hits{text: c.text, needle: c.needle})
-		c.hit = len(q.hits) - 1
-	case imap.SearchHeader:
-		q.compileHeader(&c, k)
-	case imap.SearchBody:
-		c.test, c.asked = (*criterion).inBody, q.indexed(c.needle)
-		q.want |= mail.ColParts
-	case imap.SearchText:
-		c.test, c.asked = (*criterion).inText, q.indexed(c.needle)
-		q.want |= mail.ColParts
+	case imap.SearchFrom, imap.SearchTo, imap.SearchCc, imap.SearchBcc, imap.SearchSubject,
+		imap.SearchHeader, imap.SearchBody, imap.SearchText:
+		q.compileText(&c, k)
 	case imap.SearchSentBefore, imap.SearchSentOn, imap.SearchSentSince:
 		c.test = (*criterion).sent
 		c.from, c.to = interval(k, q.now)
@@ -148,6 +138,25 @@ func (q *Query) compileLogic(c *criterion, k *imap.SearchKey) {
 	}
 	if test := scoredLogic[k.Op]; test != nil && q.scored {
 		c.test = test
+	}
+}
+
+// compileText makes a key ready that looks at text. Its needle is ready already.
+func (q *Query) compileText(c *criterion, k *imap.SearchKey) {
+	switch k.Op {
+	case imap.SearchHeader:
+		q.compileHeader(c, k)
+	case imap.SearchBody:
+		c.test, c.asked = (*criterion).inBody, q.indexed(c.needle)
+		q.want |= mail.ColParts
+	case imap.SearchText:
+		c.test, c.asked = (*criterion).inText, q.indexed(c.needle)
+		q.want |= mail.ColParts
+	default:
+		c.test, c.text = (*criterion).inKeys, bits.TrailingZeros32(uint32(textOf[k.Op]/mail.ColMessageID))
+		q.want |= textOf[k.Op]
+		q.hits = append(q.hits, hits{text: c.text, needle: c.needle})
+		c.hit = len(q.hits) - 1
 	}
 }
 
@@ -271,8 +280,8 @@ func (k *criterion) inKeys(q *Query, c *candidate) verdict {
 	return verdictOf(q.find.Contains(*c.digest.Texts()[k.text], k.needle))
 }
 
-// inCached looks into the header fields that are kept with the digest; a message whose fields were too many to be
-// kept has to be opened.
+// inCached looks into the header fields that are kept with the digest; a message whose fields were too many
+// to be kept has to be opened.
 func (k *criterion) inCached(q *Query, c *candidate) verdict {
 	switch {
 	case c.digest == nil:

@@ -10,8 +10,8 @@ import (
 	"github.com/constance-mail/constance/internal/message"
 )
 
-// links is which messages of a mailbox name which others, with each message id as a number, from 1 on. Like a column
-// it never changes.
+// links is which messages of a mailbox name which others, with each message id as a number, from 1 on. Like a
+// column it never changes.
 type links struct {
 	seed   maphash.Seed
 	uids   []mail.UID // ascending
@@ -35,7 +35,8 @@ func (l *links) size() int {
 	return 4*(cap(l.uids)+cap(l.own)+cap(l.refs)+cap(l.ends)) + cap(l.reply) + 8*cap(l.hashes)
 }
 
-// links are the links of a mailbox, or if it has many more messages of uids. They lack those that are expunged by now.
+// links are the links of a mailbox, or if it has many more messages of uids. They lack those that are
+// expunged by now.
 func (q *Query) links(ctx context.Context, uids []mail.UID) (*links, error) {
 	key := q.columnKey(linksKind)
 	key.collation = 0
@@ -55,7 +56,8 @@ func (q *Query) links(ctx context.Context, uids []mail.UID) (*links, error) {
 	return l, err
 }
 
-// buildLinks makes the links of uids, or if they are nil of all messages, to which it adds those that old has.
+// buildLinks makes the links of uids, or if they are nil of all messages, to which it adds those that old
+// has.
 func (q *Query) buildLinks(ctx context.Context, old *links, uids []mail.UID) (*links, error) {
 	b := linksBuilder{numbers: make(map[uint64]uint32)}
 	b.seed, b.hashes = maphash.MakeSeed(), []uint64{0}
@@ -94,8 +96,8 @@ func (b *linksBuilder) start(old *links) {
 	}
 }
 
-// linksPart is what some messages name, by the hashes of message ids. Of 64 bits of a hash that nobody can foresee two are the
-// same in less than one of a million mailboxes with a million ids.
+// linksPart is what some messages name, by the hashes of message ids. Of 64 bits of a hash that nobody can
+// foresee two are the same in less than one of a million mailboxes with a million ids.
 type linksPart struct {
 	seed  maphash.Seed
 	uids  []mail.UID
@@ -161,7 +163,8 @@ func (b *linksBuilder) number(hash uint64) uint32 {
 	return n
 }
 
-// threadData is what a threading algorithm looks at, of messages that are numbered from 0 on in the mailbox's order.
+// threadData is what a threading algorithm looks at, of messages that are numbered from 0 on in the mailbox's
+// order.
 type threadData struct {
 	sent    []uint64 // compare as the sent dates do
 	subject []uint64 // equal where base subjects are, 0 for an empty one
@@ -172,7 +175,8 @@ type threadData struct {
 
 // threadData reads what the algorithm needs.
 func (q *Query) threadData(ctx context.Context, a imap.ThreadAlgorithm, uids []mail.UID) (*threadData, error) {
-	t := &threadData{sent: make([]uint64, len(uids)), subject: make([]uint64, len(uids)), arrived: make([]uint64, len(uids))}
+	n := len(uids)
+	t := &threadData{sent: make([]uint64, n), subject: make([]uint64, n), arrived: make([]uint64, n)}
 	for _, c := range [...]struct {
 		key    imap.SortKey
 		values []uint64

@@ -112,8 +112,8 @@ func (m *mailboxTest) read(line string) imap.Command {
 	return c
 }
 
-// do carries out a SEARCH, SORT or THREAD whose sets are of UIDs: the UIDs as a set, with the scores if RELEVANCY is asked for; those
-// in their order; or each with the threads below it in parentheses.
+// do carries out a SEARCH, SORT or THREAD whose sets are of UIDs: the UIDs as a set, with the scores if
+// RELEVANCY is asked for; those in their order; or each with the threads below it in parentheses.
 func (m *mailboxTest) do(line string) (string, error) {
 	m.t.Helper()
 	switch c := m.read(line).(type) {

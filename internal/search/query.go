@@ -1,5 +1,6 @@
-// Package search finds the messages of a mailbox that a search key lets through, and puts them into the order of SORT or the
-// threads of THREAD. It knows no session and no numbers of messages, only UIDs. RFC 9051 section 6.4.4, RFC 5256.
+// Package search finds the messages of a mailbox that a search key lets through, and puts them into the order
+// of SORT or the threads of THREAD. It knows no session and no numbers of messages, only UIDs. RFC 9051
+// section 6.4.4, RFC 5256.
 package search
 
 import (
@@ -22,13 +23,14 @@ type Scope struct {
 	Last      mail.UID       // the last message that the client knows of; later ones are not looked at
 	Recent    mail.UIDSet    // the messages that are \Recent to it. RFC 3501 section 2.3.2
 	Collation fold.Collation // that texts are compared by. RFC 5255 section 4
-	// Tell is called with the progress, in messages, between two pages, when nothing of the store is held; nil: nobody wants it. An
-	// error ends the search.
+	// Tell is called with the progress, in messages, between two pages, when nothing of the store is held;
+	// nil: nobody wants it. An error ends the search.
 	Tell func(done, total int) error
 }
 
-// Query applies a search to a mailbox, page by page: what the snapshot decides costs no read, what the digests decide opens no
-// content. Memory is bounded by the page. A Query is used by one goroutine at a time, and once.
+// Query applies a search to a mailbox, page by page: what the snapshot decides costs no read, what the
+// digests decide opens no content. Memory is bounded by the page. A Query is used by one goroutine, for
+// one Run or Changed, and then for Sort and Thread.
 type Query struct {
 	in   Scope
 	now  time.Time
@@ -69,8 +71,8 @@ type Found struct {
 	Scores  []uint8     // of UIDs, in their order: 1 to 100; nil if they are not asked for. RFC 6203 section 4
 }
 
-// New is a search for what a key in UTF-8 lets through; scored: with scores. Sets in it are of UIDs: it has neither message
-// numbers nor "$" nor FILTER.
+// New is a search for what a key in UTF-8 lets through; scored: with scores. Sets in it are of UIDs: it has
+// neither message numbers nor "$" nor FILTER.
 func New(in *Scope, k *imap.SearchKey, scored bool) *Query {
 	q := &Query{in: *in, now: time.Now(), find: newFinder(in.Collation)}
 	q.ready(k, scored)
@@ -87,7 +89,8 @@ func (q *Query) fail(err error) verdict {
 // verdicts are those of the messages of a page.
 type verdicts [mail.PageSize]verdict
 
-// Run finds the messages that the client knows of and the key lets through. An error is that of the store, of the context or of Tell.
+// Run finds the messages that the client knows of and the key lets through. An error is that of the store, of
+// the context or of Tell.
 func (q *Query) Run(ctx context.Context) (Found, error) {
 	err := q.run(ctx)
 	return q.found, err
@@ -119,9 +122,11 @@ func (q *Query) run(ctx context.Context) error {
 	return nil
 }
 
-// Changed is Run for what may have become different: the messages that changed after told, or came after last. These are
-// examined; found may hold others that match, too. RFC 5267 section 4.3.
-func (q *Query) Changed(ctx context.Context, told mail.ModSeq, last mail.UID) (found Found, examined mail.UIDSet, err error) {
+// Changed is Run for what may have become different: the messages that changed after told, or came after
+// last. These are examined; found may hold others that match, too. RFC 5267 section 4.3.
+func (q *Query) Changed(
+	ctx context.Context, told mail.ModSeq, last mail.UID,
+) (found Found, examined mail.UIDSet, err error) {
 	for _, p := range q.known() {
 		n := q.knownOf(p)
 		if n == 0 || p.Highest <= told && p.UIDs[n-1] <= last {
@@ -274,16 +279,16 @@ func (q *Query) read(p *mail.Page, o *opened, content mail.Content) error {
 	return q.err
 }
 
-// keep notes a message whose content has to be read, with what a search may look at of the digest once the read that yielded it
-// is over.
+// keep notes a message whose content has to be read, with what a search may look at of the digest once the
+// read that yielded it is over.
 func (q *Query) keep(row int, d *mail.Digest) {
 	n := len(q.open)
 	q.open = slices.Grow(q.open, 1)[:n+1]
 	o := &q.open[n]
 	parts, headers := o.digest.Parts[:0], o.digest.Headers[:0] // of an earlier page
 	o.row = row
-	o.digest = mail.Digest{Parts: append(parts, d.Parts...), Headers: append(headers, d.Headers...), HeaderSize: d.HeaderSize,
-		Keys: d.Keys}
+	o.digest = mail.Digest{Parts: append(parts, d.Parts...), Headers: append(headers, d.Headers...),
+		HeaderSize: d.HeaderSize, Keys: d.Keys}
 	for _, s := range o.digest.Texts() {
 		*s = strings.Clone(*s)
 	}

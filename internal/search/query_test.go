@@ -70,7 +70,8 @@ func TestTell(t *testing.T) {
 	}
 }
 
-// TestChanged: only what changed, or is new, is looked at, and what of it matches is found. RFC 5267 section 4.3.
+// TestChanged: only what changed, or is new, is looked at, and what of it matches is found. RFC 5267 section
+// 4.3.
 func TestChanged(t *testing.T) {
 	m := newMailboxTest(t, subjects("a", "b", "a", "b"))
 	told, last := m.in.Snapshot.Mailbox.HighestMod, m.in.Last

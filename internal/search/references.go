@@ -1,11 +1,11 @@
 package search
 
-// maxClimb bounds the steps upwards that one THREAD makes to find out whether links would be a loop: millions of links
-// between ids that only a forger would write. Beyond it such links are not made.
+// maxClimb bounds the steps upwards that one THREAD makes to find out whether links would be a loop: millions
+// of links between ids that only a forger would write. Beyond it such links are not made.
 const maxClimb = 50_000_000
 
-// family is the messages and what they refer to as nodes: 1 to the number of message ids for these, then those
-// messages that have none of their own. RFC 5256 section 3 (REFERENCES), step 1.
+// family is the messages and what they refer to as nodes: 1 to the number of message ids for these, then
+// those messages that have none of their own. RFC 5256 section 3 (REFERENCES), step 1.
 type family struct {
 	node    []uint32 // of messages: where they are
 	message []int32  // of nodes: which message is there, None for a dummy
@@ -34,8 +34,8 @@ func newFamily(d *threadData) *family {
 	return f
 }
 
-// link makes a node the child of its last reference, and each reference that of the one before it unless it has a
-// parent already. Steps 1.A and 1.B.
+// link makes a node the child of its last reference, and each reference that of the one before it unless it
+// has a parent already. Steps 1.A and 1.B.
 func (f *family) link(n uint32, refs []uint32) {
 	for i := 1; i < len(refs); i++ {
 		if f.parent[refs[i]] == 0 && !f.loop(refs[i-1], refs[i]) {
@@ -71,8 +71,8 @@ func (f *family) loop(up, n uint32) bool {
 	return false
 }
 
-// prune takes the dummies out: the parent of each message becomes the message above it, and where there is none but
-// others have the same dummy as head, a dummy behind the messages. Steps 2 and 3.
+// prune takes the dummies out: the parent of each message becomes the message above it, and where there is
+// none but others have the same dummy as head, a dummy behind the messages. Steps 2 and 3.
 func (f *family) prune() []int32 {
 	above := f.nearest()
 	parent := filled(len(f.node))
@@ -183,8 +183,8 @@ func (g *gatherer) roots(order []uint32) []int32 {
 
 func (g *gatherer) dummy(n int32) bool { return n >= g.messages }
 
-// subject is that of a thread, and whether it is the subject of a reply or forward. A dummy has its first child's, but
-// is no reply.
+// subject is that of a thread, and whether it is the subject of a reply or forward. A dummy has its first
+// child's, but is no reply.
 func (g *gatherer) subject(n int32) (subject uint64, reply bool) {
 	if g.dummy(n) {
 		return g.d.subject[g.first[n-g.messages]], false

@@ -2,12 +2,12 @@ package search
 
 import "github.com/constance-mail/constance/internal/imap"
 
-// Relevancy is how well a message matches, from 1 to 100: its score. It is computed if it is asked for, and comes with the
-// verdict of a whole search. An AND has the mean of its FUZZY texts, an OR the best one; what matches exactly counts in neither,
-// but decides an OR. RFC 6203 section 4.
+// Relevancy is how well a message matches, from 1 to 100: its score. It is computed if it is asked for, and
+// comes with the verdict of a whole search. An AND has the mean of its FUZZY texts, an OR the best one; what
+// matches exactly counts in neither, but decides an OR. RFC 6203 section 4.
 
-// full is the score of a message that matches a search in which nothing is more or less: where FUZZY is about flags, or stands
-// in an OR with another key that matches.
+// full is the score of a message that matches a search in which nothing is more or less: where FUZZY is about
+// flags, or stands in an OR with another key that matches.
 const full = 100
 
 // yesBy is yes, with a score.
@@ -80,7 +80,8 @@ func (k *criterion) scoredOr(q *Query, c *candidate) verdict {
 	return v
 }
 
-// scoreValues fills values with what SORT orders what was found by: the highest score comes first. RFC 6203 section 6.
+// scoreValues fills values with what SORT orders what was found by: the highest score comes first. RFC 6203
+// section 6.
 func scoreValues(scores []uint8, values []uint64) {
 	for i, score := range scores {
 		values[i] = uint64(full - score)

@@ -77,8 +77,8 @@ func (l texts) needle(r *rand.Rand) string {
 	return strings.NewReplacer("\x00", "", "«", "", "»", "").Replace(text)
 }
 
-// TestSearchEqualsScan: with an index that knows some of the messages a search finds what a scan of all finds, whatever they
-// are and whatever is asked.
+// TestSearchEqualsScan: with an index that knows some of the messages a search finds what a scan of all
+// finds, whatever they are and whatever is asked.
 func TestSearchEqualsScan(t *testing.T) {
 	rounds, queries := 3, 300
 	if testing.Short() {

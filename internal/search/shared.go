@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	// handsFrom is how many messages a search has to read before it gets more goroutines, for as many pages as that or more.
+	// handsFrom is how many messages a search has to read before it gets more goroutines, for as many pages
+	// as that or more.
 	handsFrom  = 4 * mail.PageSize
 	handsPages = 4
 )
@@ -48,8 +49,8 @@ type part interface {
 	reset()                                    // to be that of another page
 }
 
-// inParts has the digests of the messages after a UID read, by several goroutines if they are many, and takes what is made of
-// them page by page.
+// inParts has the digests of the messages after a UID read, by several goroutines if they are many, and takes
+// what is made of them page by page.
 func inParts[P part](ctx context.Context, q *Query, s scan, begin func() P, take func(P) error) error {
 	pages := q.in.Snapshot.Pages
 	for len(pages) > 0 && (len(pages[0].UIDs) == 0 || pages[0].UIDs[len(pages[0].UIDs)-1] <= s.after) {

@@ -7,8 +7,9 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// Sort is what was found, with scores if RELEVANCY is a criterion, in the order of the criteria; messages that are equal in all of
-// them are as in the mailbox. An error is that of the store or of the context. RFC 5256 section 3, RFC 6203 section 6.
+// Sort is what was found, with scores if RELEVANCY is a criterion, in the order of the criteria; messages
+// that are equal in all of them are as in the mailbox. An error is that of the store or of the context. RFC
+// 5256 section 3, RFC 6203 section 6.
 func (q *Query) Sort(ctx context.Context, f Found, criteria []imap.SortCriterion) ([]mail.UID, error) {
 	uids := listed(f.UIDs)
 	p := newPermutation(len(uids))

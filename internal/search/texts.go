@@ -10,8 +10,9 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// keptTexts are the texts of one kind (who a message is from, say) of a mailbox's messages, folded and one after the other, so that
-// one pass finds all that hold a string. Like a column they never change, but for messages that arrive.
+// keptTexts are the texts of one kind (who a message is from, say) of a mailbox's messages, folded and one
+// after the other, so that one pass finds all that hold a string. Like a column they never change, but for
+// messages that arrive.
 type keptTexts struct {
 	uids []mail.UID // ascending; not those whose content is gone
 	all  []byte
@@ -79,16 +80,16 @@ func (q *Query) hit(k *criterion, u mail.UID) verdict {
 }
 
 const (
-	// textsFrom is how many messages a search has to read, at least, to have all texts of the mailbox kept; textsPart is
-	// what part of it they have to be.
+	// textsFrom is how many messages a search has to read, at least, to have all texts of the mailbox kept;
+	// textsPart is what part of it they have to be.
 	textsFrom = mail.PageSize
 	textsPart = 8
 	// usualText is how long texts are thought to be before they are read, octets.
 	usualText = 64
 )
 
-// useTexts has keys decide by the texts that are kept of the mailbox. They are read, for later searches too, if most of
-// the mailbox would have to be read anyway, and if they are not too many to be kept.
+// useTexts has keys decide by the texts that are kept of the mailbox. They are read, for later searches too,
+// if most of the mailbox would have to be read anyway, and if they are not too many to be kept.
 func (q *Query) useTexts(ctx context.Context) error {
 	if len(q.hits) == 0 {
 		return nil
@@ -126,7 +127,8 @@ type kindOfTexts struct {
 	*keptTexts
 }
 
-// searchedTogether are texts of which one is often searched when another was; reading it costs little beside that one.
+// searchedTogether are texts of which one is often searched when another was; reading it costs little beside
+// that one.
 var searchedTogether = [...]mail.Columns{mail.ColSubject, mail.ColFrom}
 
 // missingTexts are the texts that have to be read, with those of them that are kept.
@@ -156,7 +158,8 @@ func (q *Query) missingTexts() []kindOfTexts {
 	return nil // all that are looked into now are there
 }
 
-// begun is a copy of t, which may be nil, to which others are added, or nothing if of t most was expunged since.
+// begun is a copy of t, which may be nil, to which others are added, or nothing if of t most was expunged
+// since.
 func (t *keptTexts) begun(messages int) *keptTexts {
 	if t == nil || len(t.uids) > 2*messages {
 		return &keptTexts{}
@@ -223,7 +226,8 @@ func (q *Query) readTexts(ctx context.Context, kinds []kindOfTexts) error {
 	return nil
 }
 
-// join adds the texts of messages that come later. There will be about total, and most octets of them at most.
+// join adds the texts of messages that come later. There will be about total, and most octets of them at
+// most.
 func (t *keptTexts) join(next *keptTexts, total, most int) {
 	at := uint32(len(t.all))
 	if have := len(next.uids); cap(t.uids)-len(t.uids) < have {
@@ -245,7 +249,8 @@ type pageTexts struct {
 	kinds     []keptTexts
 }
 
-// newPageTexts collects what kinds do not have yet: they begin after these messages, whatever was added to them meanwhile.
+// newPageTexts collects what kinds do not have yet: they begin after these messages, whatever was added to
+// them meanwhile.
 func newPageTexts(kinds []kindOfTexts, after []mail.UID, c fold.Collation) *pageTexts {
 	b := &pageTexts{collation: c, after: after, kinds: make([]keptTexts, len(kinds))}
 	for _, k := range kinds {

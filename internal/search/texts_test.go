@@ -42,8 +42,8 @@ var textLines = []string{
 	"UNSEEN FROM 3", "NOT (OR FROM 3 SUBJECT invoice)", "SUBJECT report BODY quetzal", "OR BODY quetzal FROM 45", "UID 900:1400 FROM 1",
 }
 
-// TestKeptTexts: texts that are kept find what the digests do, also after messages came and went, in any collation, and if some
-// are too many to be kept.
+// TestKeptTexts: texts that are kept find what the digests do, also after messages came and went, in any
+// collation, and if some are too many to be kept.
 func TestKeptTexts(t *testing.T) {
 	m := newMailboxTest(t, nil)
 	kept := newColumnCache(columnCacheSize)

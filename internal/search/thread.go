@@ -17,8 +17,8 @@ var threadAlgorithms = [...]func(*threadData) *Forest{
 // None stands for no node of a Forest.
 const None int32 = -1
 
-// Forest is threads: nodes, of which the first are messages, in the order of the mailbox, and those behind them dummies, which
-// have two children or more. RFC 5256 section 3.
+// Forest is threads: nodes, of which the first are messages, in the order of the mailbox, and those behind
+// them dummies, which have two children or more. RFC 5256 section 3.
 type Forest struct {
 	UIDs  []mail.UID // of the messages
 	Root  int32      // the first thread
@@ -26,7 +26,8 @@ type Forest struct {
 	Next  []int32    // of each node: its next sibling
 }
 
-// Thread puts messages of the mailbox into threads. An error is that of the store or of the context. RFC 5256 section 3.
+// Thread puts messages of the mailbox into threads. An error is that of the store or of the context. RFC 5256
+// section 3.
 func (q *Query) Thread(ctx context.Context, found mail.UIDSet, a imap.ThreadAlgorithm) (*Forest, error) {
 	uids := listed(found)
 	d, err := q.threadData(ctx, a, uids)
@@ -45,8 +46,8 @@ type planter struct {
 	lastRoot int32
 }
 
-// plant makes a forest of nodes with these parents. The siblings are as by has them; a dummy comes where its first
-// child does.
+// plant makes a forest of nodes with these parents. The siblings are as by has them; a dummy comes where its
+// first child does.
 func plant(messages int, parent []int32, by []uint32) *Forest {
 	p := planter{Forest: Forest{Root: None, Child: filled(len(parent)), Next: filled(len(parent))},
 		last: filled(len(parent)), lastRoot: None}
@@ -89,8 +90,8 @@ func (d *threadData) byDate() []uint32 {
 	return p.at
 }
 
-// bySubject is a table with a place for each subject, None in all of them. Subjects are ranks, so that it is no larger
-// than the mailbox.
+// bySubject is a table with a place for each subject, None in all of them. Subjects are ranks, so that it is
+// no larger than the mailbox.
 func (d *threadData) bySubject() []int32 {
 	most := uint64(0)
 	for _, s := range d.subject {
@@ -99,7 +100,8 @@ func (d *threadData) bySubject() []int32 {
 	return filled(int(most) + 1)
 }
 
-// orderedSubject threads by base subjects: the oldest message of each is the parent of the others. RFC 5256 section 3.
+// orderedSubject threads by base subjects: the oldest message of each is the parent of the others. RFC 5256
+// section 3.
 func orderedSubject(d *threadData) *Forest {
 	parent, order := filled(len(d.sent)), d.byDate()
 	first := d.bySubject()

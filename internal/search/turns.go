@@ -6,8 +6,9 @@ import (
 	"sync"
 )
 
-// hands counts the goroutines that searches of a process may have for themselves to get through a large mailbox sooner. They
-// are no more than there are processors, so that many searches at a time do not cost more than one after the other.
+// hands counts the goroutines that searches of a process may have for themselves to get through a large
+// mailbox sooner. They are no more than there are processors, so that many searches at a time do not cost
+// more than one after the other.
 type hands struct {
 	mu   sync.Mutex // guards free
 	free int
@@ -38,9 +39,9 @@ type outcome[T any] struct {
 	fault any // what the step panicked with
 }
 
-// inTurns has n goroutines, which it waits for, do steps, and takes the results in their order in the goroutine of the caller.
-// Step i is the goroutine i%n's; each is at most two steps ahead of what was taken. The first error ends it, and so does a panic,
-// which comes out here.
+// inTurns has n goroutines, which it waits for, do steps, and takes the results in their order in the
+// goroutine of the caller. Step i is the goroutine i%n's; each is at most two steps ahead of what was taken.
+// The first error ends it, and so does a panic, which comes out here.
 func inTurns[T any](n, steps int, work func(hand, step int) (T, error), take func(step int, done T) error) error {
 	results := make([]chan outcome[T], n)
 	stop := make(chan struct{})
