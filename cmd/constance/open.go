@@ -50,18 +50,18 @@ type backend struct {
 const verbHandles = 8
 
 // open opens the data directory, which it makes if it is missing, as a verb needs it.
-func (p *program) open() (*backend, error) { return p.openWith(verbHandles) }
+func (p *program) open() (*backend, error) {
+	return p.openWith(func(o *sqlite.Options) { o.Handles = min(o.Handles, verbHandles) })
+}
 
-// openWith is open with the most accounts to keep open, 0 for what the configuration says.
-func (p *program) openWith(handles int) (*backend, error) {
+// openWith is open with options of the store that set changes.
+func (p *program) openWith(set func(*sqlite.Options)) (*backend, error) {
 	conf, err := p.load()
 	if err != nil {
 		return nil, err
 	}
 	o := storeOptions(conf)
-	if handles > 0 {
-		o.Handles = min(o.Handles, handles)
-	}
+	set(&o)
 	b := &backend{dir: p.dataDir(), conf: conf}
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ import (
 	"github.com/constance-mail/constance/internal/config"
 	"github.com/constance-mail/constance/internal/metrics"
 	"github.com/constance-mail/constance/internal/service"
+	"github.com/constance-mail/constance/internal/store/sqlite"
 )
 
 // worker is what every service process has: data directory, log, metrics and a socket for the admin.
@@ -40,14 +41,14 @@ const deliveryHandles = 64
 // newWorker opens what a service needs. name is used if the master names none.
 func (p *program) newWorker(name string, limit func(*config.Config) int) (*worker, error) {
 	hangup := service.CatchHangup()
-	handles := 0
+	set := func(o *sqlite.Options) { o.Ready = name != "http" }
 	if name == "lmtp" {
-		handles = deliveryHandles
+		set = func(o *sqlite.Options) { o.Handles = min(o.Handles, deliveryHandles) }
 	}
 	if n := p.getenv("CYRUS_SERVICE"); n != "" {
 		name = n
 	}
-	b, err := p.openWith(handles)
+	b, err := p.openWith(set)
 	if err != nil {
 		return nil, err
 	}

@@ -21,24 +21,23 @@ func (s *session) selectMailbox(ctx context.Context, c *imap.Select) error {
 		s.enable(featCondStore)
 	}
 	was := s.slot.Enter(wait.StoreRead)
-	m, snap, err := s.snapshotOf(ctx, c.Mailbox)
+	m, o, err := s.outlineOf(ctx, c)
 	s.slot.Enter(was)
 	if err != nil {
 		return err
 	}
-	uids := snap.UIDSet()
-	m.readOnly, s.sel = c.Examine, m
-	s.claimRecent(ctx, uids)
-	s.sel.view = newView(uids)
+	m.readOnly, m.unread, s.sel = c.Examine, o.Snapshot == nil, m
+	s.claimRecent(ctx, o.UIDs)
+	s.sel.view = newView(o.UIDs)
 	s.state = inSelected
-	s.tellSelected(snap)
+	s.tellSelected(o)
 	if c.QResync != nil {
-		if err := s.resync(ctx, snap, c.QResync); err != nil {
+		if err := s.resync(ctx, o.Snapshot, c.QResync); err != nil {
 			s.deselect()
 			return err
 		}
 	}
-	if c.Examine || m.may&changing(snap.Mailbox.Personal) == 0 {
+	if c.Examine || m.may&changing(o.Mailbox.Personal) == 0 {
 		s.okCode([]byte("[" + string(imap.CodeReadOnly) + "]"))
 	} else {
 		s.okCode([]byte("[" + string(imap.CodeReadWrite) + "]"))
@@ -46,10 +45,10 @@ func (s *session) selectMailbox(ctx context.Context, c *imap.Select) error {
 	return nil
 }
 
-// snapshotOf is a mailbox as it is now, ready to be selected. Its told is read before the snapshot: everything up to
-// there is in it.
-func (s *session) snapshotOf(ctx context.Context, name string) (*selected, *mail.Snapshot, error) {
-	at, err := s.place(ctx, name)
+// outlineOf is a mailbox as it is now, ready to be selected, with a snapshot for QRESYNC. Its told is read before: everything
+// up to there is in it.
+func (s *session) outlineOf(ctx context.Context, c *imap.Select) (*selected, *mail.Outline, error) {
+	at, err := s.place(ctx, c.Mailbox)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -61,25 +60,49 @@ func (s *session) snapshotOf(ctx context.Context, name string) (*selected, *mail
 	if err != nil {
 		return nil, nil, err
 	}
-	snap, err := at.acct.Snapshot(ctx, m.box.ID)
+	o, err := outline(ctx, at.acct, m.box.ID, c.QResync != nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	upTo := max(told, snap.Mailbox.HighestMod)
+	upTo := max(told, o.Mailbox.HighestMod)
 	return &selected{place: m.place, id: m.box.ID, may: m.may, checked: told, told: upTo, flags: upTo,
-		keywords: snap.Mailbox.Keywords}, snap, nil
+		keywords: o.Mailbox.Keywords}, o, nil
+}
+
+// outline is the outline of a mailbox, with its snapshot if that is wanted.
+func outline(ctx context.Context, acct mail.Account, id mail.MailboxID, whole bool) (*mail.Outline, error) {
+	if !whole {
+		return acct.Outline(ctx, id)
+	}
+	snap, err := acct.Snapshot(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return snap.Outline(), nil
+}
+
+// readAhead has the snapshot of a mailbox that was selected without it read while the client, which has its answer, does
+// nothing: the next command will want it.
+func (s *session) readAhead(ctx context.Context) {
+	if s.over || s.sel == nil || !s.sel.unread || s.out.flush() != nil {
+		return
+	}
+	s.sel.unread = false
+	was := s.slot.Enter(wait.StoreRead)
+	_, _ = s.sel.acct.Snapshot(ctx, s.sel.id) // who needs it meets the same error
+	s.slot.Enter(was)
 }
 
 // deselect leaves the selected state.
 func (s *session) deselect() { s.sel, s.state = nil, authenticated }
 
 // tellSelected tells all that SELECT has to. RFC 9051 section 6.3.2, RFC 3501 section 6.3.1.
-func (s *session) tellSelected(snap *mail.Snapshot) {
-	m := &snap.Mailbox
+func (s *session) tellSelected(o *mail.Outline) {
+	m := &o.Mailbox
 	s.tellFlags()
 	s.out.buf = imap.AppendExists(s.out.buf, s.sel.view.len())
 	s.tellRecent()
-	if n := firstUnseen(snap); n > 0 && s.features&(featRev2|featUIDOnly) == 0 {
+	if n := o.FirstUnseen; n > 0 && s.features&(featRev2|featUIDOnly) == 0 {
 		s.tellNumber(imap.CodeUnseen, uint64(n), "first unseen message")
 	}
 	s.tellNumber(imap.CodeUIDValidity, uint64(m.UIDValidity), "UIDs valid")

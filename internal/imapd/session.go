@@ -217,6 +217,7 @@ func (s *session) commands(ctx context.Context) {
 			s.command(ctx)
 		}
 		if s.over || s.dec.Buffered() == 0 && !s.conn.More() {
+			s.readAhead(ctx)
 			return
 		}
 		if err := s.out.flushLarge(); err != nil {

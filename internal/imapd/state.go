@@ -44,6 +44,7 @@ type selected struct {
 	before   mail.ModSeq // told, as it was before the first of these, if held
 	keywords []mail.Flag // as the client knows them from FLAGS
 	recent   mail.UIDSet // messages that are \Recent in this session. RFC 3501 section 2.3.2
+	unread   bool        // its snapshot is not read yet, see readAhead
 	saved    mail.UIDSet // the saved search result. RFC 5182
 	contexts []*updating // searches of whose changes the client is told. RFC 5267
 }

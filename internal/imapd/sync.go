@@ -270,16 +270,3 @@ func (m *selected) messages(set imap.NumSet, uid bool) (mail.UIDSet, error) {
 	}
 	return m.view.resolve(set, uid, m.saved), nil
 }
-
-// firstUnseen is the number of the first message without \Seen, 0 if there is none. RFC 3501 section 7.1 (UNSEEN).
-func firstUnseen(snap *mail.Snapshot) uint32 {
-	if snap.Mailbox.Unseen == 0 {
-		return 0
-	}
-	for i, p := range snap.Pages {
-		if row := slices.IndexFunc(p.Flags, func(f mail.FlagSet) bool { return f&mail.BitSeen == 0 }); row >= 0 {
-			return uint32(snap.Start(i)+row) + 1
-		}
-	}
-	return 0
-}

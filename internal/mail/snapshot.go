@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"slices"
 	"sort"
 )
 
@@ -67,6 +68,37 @@ func (s *Snapshot) Find(u UID) (int, bool) {
 	return s.starts[p] + row, uids[row] == u
 }
 
+// Outline is what the snapshot says to SELECT.
+func (s *Snapshot) Outline() *Outline {
+	return &Outline{Mailbox: s.Mailbox, UIDs: s.UIDSet(), FirstUnseen: s.firstUnseen(), Snapshot: s}
+}
+
+// firstUnseen is the number of the first message without \Seen, 0 if there is none. RFC 3501 section 7.1 (UNSEEN).
+func (s *Snapshot) firstUnseen() uint32 {
+	if s.Mailbox.Unseen == 0 {
+		return 0
+	}
+	for i, p := range s.Pages {
+		if row := FirstUnseen(p.Flags); row >= 0 {
+			return uint32(s.starts[i]+row) + 1
+		}
+	}
+	return 0
+}
+
+// FirstUnseen is the index of the first flags without \Seen, -1 if there are none.
+func FirstUnseen(flags []FlagSet) int {
+	return slices.IndexFunc(flags, func(f FlagSet) bool { return f&BitSeen == 0 })
+}
+
+// Outline is what SELECT tells of a mailbox as it was after one transaction.
+type Outline struct {
+	Mailbox     Mailbox
+	UIDs        UIDSet
+	FirstUnseen uint32    // number of the first message without \Seen, 0 if there is none
+	Snapshot    *Snapshot // of the same transaction; nil: it was not read, as it takes longer
+}
+
 // Start is the index of the first message of Pages[page].
 func (s *Snapshot) Start(page int) int { return s.starts[page] }
 
@@ -74,13 +106,7 @@ func (s *Snapshot) Start(page int) int { return s.starts[page] }
 func (s *Snapshot) UIDSet() UIDSet {
 	var out UIDSet
 	for _, p := range s.Pages {
-		if n := len(p.UIDs); int(p.UIDs[n-1]-p.UIDs[0]) == n-1 {
-			out.AddRange(p.UIDs[0], p.UIDs[n-1])
-			continue
-		}
-		for _, u := range p.UIDs {
-			out.Add(u)
-		}
+		out.AddAll(p.UIDs)
 	}
 	return out
 }

@@ -26,6 +26,17 @@ func SetOf(uids ...UID) UIDSet {
 // Add adds one UID.
 func (s *UIDSet) Add(u UID) { s.AddRange(u, u) }
 
+// AddAll adds UIDs, some and in ascending order.
+func (s *UIDSet) AddAll(uids []UID) {
+	if n := len(uids); int(uids[n-1]-uids[0]) == n-1 {
+		s.AddRange(uids[0], uids[n-1])
+		return
+	}
+	for _, u := range uids {
+		s.Add(u)
+	}
+}
+
 // AddRange adds start to stop, in either order.
 func (s *UIDSet) AddRange(start, stop UID) {
 	if start > stop {

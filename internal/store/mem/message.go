@@ -22,6 +22,15 @@ func (h *handle) Snapshot(ctx context.Context, mailbox mail.MailboxID) (*mail.Sn
 	return h.snapshot(a, b), nil
 }
 
+// Outline implements mail.Messages.
+func (h *handle) Outline(ctx context.Context, mailbox mail.MailboxID) (*mail.Outline, error) {
+	s, err := h.Snapshot(ctx, mailbox)
+	if err != nil {
+		return nil, err
+	}
+	return s.Outline(), nil
+}
+
 // Vanished implements mail.Messages.
 func (h *handle) Vanished(ctx context.Context, mailbox mail.MailboxID, since mail.ModSeq) (mail.UIDSet, bool, error) {
 	a, err := h.enter(ctx, "vanished")

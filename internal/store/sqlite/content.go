@@ -114,9 +114,12 @@ func (r *bodyReader) read(c *conn) error {
 	return nil
 }
 
+// bodyRun is the bodies of a run of ids.
+const bodyRun = "SELECT id, x FROM item WHERE id BETWEEN ? AND ?"
+
 // run takes those of ids, which ascend with small gaps, that are inline, up to the first that is not.
 func (r *bodyReader) run(c *conn, ids []mail.ContentID) error {
-	s, err := c.prep("SELECT id, x FROM item WHERE id BETWEEN ? AND ?")
+	s, err := c.prep(bodyRun)
 	if err != nil {
 		return err
 	}

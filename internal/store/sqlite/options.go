@@ -18,6 +18,7 @@ type Options struct {
 	Idle          time.Duration // after which an unused database is closed; default 1 s
 	SnapshotCache int64         // octets of snapshots that are kept; default 64 MiB
 	Poll          time.Duration // how often watched accounts are looked at without a hint; default 30 s
+	Ready         bool          // have a connection at hand before the first use: for processes that serve clients
 	NoHints       bool          // no inotify, only polls: for file systems that have none, and for tests
 	Log           *slog.Logger  // default: none
 }

@@ -98,6 +98,15 @@ func (v *viewer) Move(ctx context.Context, from mail.MailboxID, uids mail.UIDSet
 	return v.transfer(ctx, "move", from, to, transfer{uids: uids, move: true, who: v.who})
 }
 
+// Outline implements mail.Messages.
+func (v *viewer) Outline(ctx context.Context, mailbox mail.MailboxID) (*mail.Outline, error) {
+	s, err := v.Snapshot(ctx, mailbox)
+	if err != nil {
+		return nil, err
+	}
+	return s.Outline(), nil
+}
+
 // Snapshot implements mail.Messages.
 func (v *viewer) Snapshot(ctx context.Context, mailbox mail.MailboxID) (*mail.Snapshot, error) {
 	if err := ctx.Err(); err != nil {

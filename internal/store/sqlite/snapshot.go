@@ -201,14 +201,22 @@ func (c *conn) refresh(old *cached, key snapKey, l *boxes) (*cached, error) {
 // pageNo is the number of a page, which is never empty.
 func pageNo(p *mail.Page) int64 { return int64(p.UIDs[0] / mail.PageSize) }
 
+// pagesSince is a query for the pages of a mailbox that changed since then. Its columns are id and the marks.
+func (c *conn) pagesSince(mailbox mail.MailboxID, since mail.ModSeq) (stmt, error) {
+	s, err := c.prep("SELECT id, x FROM item WHERE id BETWEEN ? AND ? AND n > ?")
+	if err != nil {
+		return s, err
+	}
+	return s.bind(itemKey(kindPage, pageKey(mailbox, 0)), itemKey(kindPage, pageKey(mailbox, 1<<24-1)), int64(since)), nil
+}
+
 // loadPages merges the pages that changed since then into old.
 func (c *conn) loadPages(mailbox mail.MailboxID, old []*mail.Page, since mail.ModSeq) ([]*mail.Page, error) {
-	s, err := c.prep("SELECT id, x FROM item WHERE id BETWEEN ? AND ? AND n > ?")
+	s, err := c.pagesSince(mailbox, since)
 	if err != nil {
 		return nil, err
 	}
 	defer s.done()
-	s.bind(itemKey(kindPage, pageKey(mailbox, 0)), itemKey(kindPage, pageKey(mailbox, 1<<24-1)), int64(since))
 	out := make([]*mail.Page, 0, len(old)+1)
 	var m marks
 	var fix fixed

@@ -235,6 +235,11 @@ const freeAfter = 128
 
 // janitor closes idle accounts and shortens long logs.
 func (s *store) janitor() {
+	if s.opts.Ready {
+		if err := s.ready(); err != nil {
+			s.opts.Log.Warn("no connection is ready for the first client", "error", err)
+		}
+	}
 	closed := 0
 	tick := time.NewTicker(max(s.opts.Idle/4, time.Second))
 	defer tick.Stop()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"slices"
 
 	"github.com/constance-mail/constance/internal/mail"
 )
@@ -57,6 +58,19 @@ func verify(ctx context.Context, a mail.Account) error {
 		return fmt.Errorf("verify: %w", err)
 	}
 	return found
+}
+
+// sameOutline checks that the outline of a mailbox, which nobody changes meanwhile, is that of its snapshot.
+func sameOutline(ctx context.Context, a mail.Account, s *mail.Snapshot) error {
+	got, err := a.Outline(ctx, s.Mailbox.ID)
+	if err != nil {
+		return err
+	}
+	want := s.Outline()
+	if !sameMailbox(got.Mailbox, want.Mailbox) || !slices.Equal(got.UIDs, want.UIDs) || got.FirstUnseen != want.FirstUnseen {
+		return fmt.Errorf("outline %+v, of the snapshot %+v", got, want)
+	}
+	return nil
 }
 
 // checkSnapshot checks the form of the pages and counts them again.

@@ -276,6 +276,9 @@ func (p *player) lookInto(a mail.Account, m mail.Mailbox, b *strings.Builder) (*
 	if err := checkSnapshot(s, p.last); err != nil {
 		return nil, err
 	}
+	if err := sameOutline(p.ctx, a, s); err != nil {
+		return nil, err
+	}
 	p.keep(s)
 	n := m
 	n.UIDValidity = 0
@@ -308,6 +311,9 @@ func (p *player) lookAs(a mail.Account, m mail.Mailbox, b *strings.Builder) (*ma
 		return nil, fmt.Errorf("found as %+v, snapshot has %+v", n, s.Mailbox)
 	}
 	fmt.Fprintf(b, " unseen %d\n", n.Unseen)
+	if err := sameOutline(p.ctx, a, s); err != nil {
+		return nil, err
+	}
 	p.keep(s)
 	return s, checkSnapshot(s, p.last)
 }
