@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/constance-mail/constance/internal/mail"
+	"github.com/constance-mail/constance/internal/store/storetest"
 )
 
 // earlier is an account as a command sees it that took its snapshot before others changed the mailbox.
@@ -21,12 +22,12 @@ func (e earlier) Snapshot(context.Context, mail.MailboxID) (*mail.Snapshot, erro
 // What one session makes of a mailbox for SORT and THREAD lacks what is expunged by then, and another may still be at work on a
 // snapshot that has it.
 func TestColumnOfLaterSnapshot(t *testing.T) {
-	m := newMessagesTest(t, []string{reply("a", "", "c", 1), reply("b", "", "b", 2), reply("c", "a", "a", 3)})
+	m := newMessagesTest(t, []string{storetest.Reply("a", "", "c", 1), storetest.Reply("b", "", "b", 2), storetest.Reply("c", "a", "a", 3)})
 	before, acct := *m.s.sel, m.s.sel.acct
 	snap, err := acct.Snapshot(context.Background(), m.s.sel.id)
 	m.check(err)
 	m.expungeElsewhere(2)
-	m.append(mail.Inbox, reply("d", "c", "d", 4), time.Now(), nil)
+	m.append(mail.Inbox, storetest.Reply("d", "c", "d", 4), time.Now(), nil)
 	m.open()
 	commands := map[string]string{"SORT (DATE) UTF-8 ALL": "* SORT 1 2 3\n", "THREAD REFERENCES UTF-8 ALL": "* THREAD (1 2 3)\n"}
 	for command, want := range commands {

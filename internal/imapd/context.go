@@ -133,7 +133,7 @@ func (s *session) tellRemoved(u *updating, removed mail.UIDSet) {
 	u.set = u.set.Minus(removed)
 	s.out.buf = append(appendESearchStart(s.out.buf, u.tag, u.uid), " REMOVEFROM ("...)
 	if u.criteria == nil {
-		s.tellPlace(u, 0, &results{q: &searcher{view: &s.sel.view}, set: removed})
+		s.tellPlace(u, 0, &results{view: &s.sel.view, set: removed})
 	}
 	for to := len(before); to > 0; {
 		if to--; !removed.Contains(before[to]) {
@@ -167,7 +167,7 @@ func (s *session) tellAdded(ctx context.Context, u *updating, q *searcher, added
 	}
 	s.out.buf = append(appendESearchStart(s.out.buf, u.tag, u.uid), " ADDTO ("...)
 	if u.criteria == nil {
-		s.tellPlace(u, 0, &results{q: q, set: added})
+		s.tellPlace(u, 0, &results{view: q.view, set: added})
 	}
 	for from := 0; from < len(u.order); from++ {
 		to := from
@@ -185,7 +185,7 @@ func (s *session) tellAdded(ctx context.Context, u *updating, q *searcher, added
 
 // placed is a run of sorted messages as results.
 func (s *session) placed(order []mail.UID) *results {
-	return &results{q: &searcher{view: &s.sel.view}, order: order, set: mail.SetOf(order...)}
+	return &results{view: &s.sel.view, order: order, set: mail.SetOf(order...)}
 }
 
 // tellPlace appends a context position and the results there, with a space behind. RFC 5267 section 5.

@@ -9,7 +9,8 @@ import (
 
 // results are what a search found, in the order that was asked for.
 type results struct {
-	q     *searcher
+	q     *searcher // nil if only their numbers are told
+	view  *view     // what these are
 	set   mail.UIDSet
 	order []mail.UID // as SORT puts set; nil: as in the mailbox
 	// scores are those of the results, in their order; nil if nobody asked. RFC 6203 section 4.
@@ -20,7 +21,7 @@ type results struct {
 
 // results are what the search has found, sorted if order is not nil.
 func (q *searcher) results(c *imap.Search, order []mail.UID) *results {
-	return &results{q: q, set: q.found.UIDs, order: order, scores: q.scoresIn(order),
+	return &results{q: q, view: q.view, set: q.found.UIDs, order: order, scores: q.scoresIn(order),
 		modSeq: c.Key.Has(imap.SearchModSeq) && len(q.found.UIDs) > 0}
 }
 
@@ -43,10 +44,10 @@ func (r *results) last() mail.UID {
 func (r *results) window(w imap.Window) *results {
 	from, to := w.Of(r.set.Len())
 	if r.order == nil {
-		return &results{q: r.q, set: slice(r.set, from, to)}
+		return &results{view: r.view, set: slice(r.set, from, to)}
 	}
 	order := r.order[from:to]
-	return &results{q: r.q, order: order, set: mail.SetOf(order...)}
+	return &results{view: r.view, order: order, set: mail.SetOf(order...)}
 }
 
 // slice are the members of a set with the places from up to but without to, counted from 0.
@@ -123,7 +124,7 @@ func (r *results) runs(uid bool, yield func(first, last uint32)) {
 	number := r.numbers(uid)
 	if r.order == nil {
 		if !uid {
-			r.q.view.seqRanges(r.set, yield)
+			r.view.seqRanges(r.set, yield)
 			return
 		}
 		for _, u := range r.set {
@@ -146,7 +147,7 @@ func (r *results) numbers(uid bool) func(u mail.UID) uint32 {
 	if uid {
 		return func(u mail.UID) uint32 { return uint32(u) }
 	}
-	return r.q.view.seq
+	return r.view.seq
 }
 
 // tellESearch is the extended answer. RFC 9051 section 7.3.4, RFC 4731 section 3, RFC 5267 section 3, RFC 7162 section

@@ -3,7 +3,6 @@ package imapd
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -24,38 +23,15 @@ func searchTest(t testing.TB) *messagesTest {
 	}, []mail.Flag{mail.Seen}, []mail.Flag{mail.Flagged, "$Work"}, []mail.Flag{mail.Seen, mail.Answered}, []mail.Flag{mail.Draft}, []mail.Flag{mail.Deleted})
 }
 
+// What keys find is tested in package search; here is what of them the session knows.
 func TestSearch(t *testing.T) {
 	m := searchTest(t)
-	ctx := context.Background()
-	snap, err := m.acct.Snapshot(ctx, m.s.sel.id)
-	m.check(err)
-	page, _ := snap.Locate(1)
-	emailID := page.Contents[1].ObjectID(m.acct.ID())
-	var thread mail.ThreadID
-	m.check(m.acct.Digests(ctx, page.Contents[2:3], mail.ColDates, func(_ int, d *mail.Digest) error { thread = d.Thread; return nil }))
 	m.s.sel.recent = mail.SetOf(4, 5)
 	m.s.sel.saved = mail.SetOf(2, 5)
 	for _, c := range []struct{ keys, want string }{
 		{"ALL", "1 2 3 4 5"}, {"1:2", "1 2"}, {"*", "5"}, {"UID 2,4", "2 4"}, {"NOT 2:4", "1 5"}, {"$", "2 5"}, {"NOT $", "1 3 4"},
-		{"SEEN", "1 3"}, {"UNSEEN", "2 4 5"}, {"FLAGGED", "2"}, {"UNFLAGGED", "1 3 4 5"}, {"ANSWERED", "3"}, {"UNANSWERED", "1 2 4 5"},
-		{"DELETED", "5"}, {"UNDELETED", "1 2 3 4"}, {"DRAFT", "4"}, {"UNDRAFT", "1 2 3 5"}, {"KEYWORD $work", "2"}, {"UNKEYWORD $Work", "1 3 4 5"},
-		{"KEYWORD unknown", ""}, {"RECENT", "4 5"}, {"NEW", "4 5"}, {"OLD", "1 2 3"},
-		{"OR SEEN FLAGGED", "1 2 3"}, {"SEEN ANSWERED", "3"}, {"(SEEN ANSWERED)", "3"}, {"NOT (OR SEEN FLAGGED)", "4 5"},
-		{"FROM ann", "1"}, {"FROM EXAMPLE.ORG", "1 2"}, {"FROM «иВАН»", "3"}, {"TO bob", "1 3"}, {"CC \"carol, c.\"", "3"}, {"BCC secret", "4"},
-		{"SUBJECT hello", "1"}, {"SUBJECT «GRÜSSE»", ""}, {"SUBJECT «grüße»", "2"}, {"SUBJECT «привет»", "3"}, {"SUBJECT «ПРИВЕТ»", "3"}, {"SUBJECT \"\"", "1 2 3 4 5"},
-		{"HEADER X-Odd YES", "1"}, {"HEADER X-Odd no", ""}, {"HEADER X-Odd \"\"", "1"}, {"HEADER X-Empty \"\"", "4"}, {"HEADER Subject date", "4"},
-		{"HEADER X-Last needle", "5"}, {"HEADER Subject huge", "5"}, {"HEADER X-Spam-Report yyy", "5"}, {"HEADER X-None \"\"", ""},
-		{"BODY body", "1 2"}, {"BODY «GRÜßE»", "2"}, {"BODY «привет»", "3"}, {"BODY «STRAßE»", "4"}, {"BODY «köln»", "4"}, {"BODY inner", "2"}, {"BODY Hello", ""},
-		{"BODY multipart", ""}, {"BODY \"\"", "1 2 3 4 5"},
-		{"TEXT hello", "1"}, {"TEXT X-Odd", "1 2"}, {"TEXT needle", "5"}, {"TEXT «привет»", "3"}, {"TEXT \"inner body\"", "2"}, {"TEXT in@example.org", "2"},
-		{"LARGER 1000", "5"}, {"SMALLER 130", "1"}, {"NOT SMALLER 130 NOT LARGER 1000", "2 3 4"}, {"LARGER 129", "2 3 4 5"},
-		{"BEFORE 3-Jan-2026", "1 2"}, {"ON 3-Jan-2026", "3"}, {"SINCE 3-Jan-2026", "3 4 5"},
-		{"SENTBEFORE 2-Jan-2026", "1"}, {"SENTON 3-Jan-2026", "3"}, {"SENTSINCE 2-Jan-2026", "2 3"}, {"NOT SENTSINCE 1-Jan-1900", "4 5"},
-		{"SAVEDSINCE 1-Jan-2026", "1 2 3 4 5"}, {"SAVEDBEFORE 1-Jan-2026", ""}, {"SAVEDATESUPPORTED", "1 2 3 4 5"},
-		{"YOUNGER 60", ""}, {"OLDER 60", "1 2 3 4 5"},
-		{"EMAILID " + emailID, "2"}, {"EMAILID M123", ""}, {"EMAILID x", ""}, {"THREADID " + thread.ObjectID(m.acct.ID()), "3"},
-		{"SEEN BODY there", "3"}, {"UNSEEN BODY there", ""}, {"OR SEEN BODY «straße»", "1 3 4"}, {"OR BODY there FROM ann", "1 3"}, {"NOT BODY body", "3 4 5"},
-		{"NOT (FROM ann)", "2 3 4 5"}, {"CHARSET ISO-8859-1 SUBJECT «gr\xfc\xdfe»", "2"}, {"CHARSET UTF-8 SUBJECT «grüße»", "2"},
+		{"UID $", "2 5"}, {"OR $ 3", "2 3 5"}, {"RECENT", "4 5"}, {"NEW", "4 5"}, {"OLD", "1 2 3"}, {"SEEN 2:3", "3"}, {"KEYWORD unknown", ""},
+		{"CHARSET ISO-8859-1 SUBJECT «gr\xfc\xdfe»", "2"}, {"CHARSET UTF-8 SUBJECT «grüße»", "2"}, {"SUBJECT «ПРИВЕТ»", "3"},
 	} {
 		want := "* SEARCH\n"
 		if c.want != "" {
@@ -109,46 +85,6 @@ func TestSearchModSeq(t *testing.T) {
 	m.expect(fmt.Sprintf("SEARCH MODSEQ %d", now), fmt.Sprintf("* SEARCH 2 (MODSEQ %d)\n", now))
 	m.expect(fmt.Sprintf("SEARCH RETURN (MIN) OR 1 MODSEQ %d", now), fmt.Sprintf("* ESEARCH (TAG \"t\") MIN 1 MODSEQ %d\n", now-5))
 	m.expect(fmt.Sprintf("SEARCH MODSEQ %d", now+1), "* SEARCH\n")
-}
-
-// The verdict on a message does not depend on how a key is nested: random keys against a naive evaluation of what the
-// simple keys find.
-func TestSearchLogic(t *testing.T) {
-	m := searchTest(t)
-	simple := []string{"SEEN", "FLAGGED", "FROM example", "SUBJECT e", "BODY body", "TEXT hello", "HEADER X-Odd \"\"", "2:4", "LARGER 300", "SENTSINCE 2-Jan-2026"}
-	found := map[string]mail.UIDSet{}
-	all := m.s.sel.view.uids()
-	for _, k := range simple {
-		_, err := m.do("UID SEARCH RETURN (SAVE) " + k)
-		m.check(err)
-		found[k] = m.s.sel.saved
-	}
-	r := rand.New(rand.NewPCG(7, 7))
-	var random func(depth int) (string, mail.UIDSet)
-	random = func(depth int) (string, mail.UIDSet) {
-		if depth == 0 {
-			k := simple[r.IntN(len(simple))]
-			return k, found[k]
-		}
-		a, as := random(depth - 1)
-		switch r.IntN(3) {
-		case 0:
-			return "NOT (" + a + ")", all.Minus(as)
-		case 1:
-			b, bs := random(depth - 1)
-			return "(" + a + " " + b + ")", as.Intersect(bs)
-		}
-		b, bs := random(depth - 1)
-		return "OR (" + a + ") (" + b + ")", all.Minus(all.Minus(as).Intersect(all.Minus(bs)))
-	}
-	for range 200 {
-		k, want := random(r.IntN(4))
-		_, err := m.do("UID SEARCH RETURN (SAVE) " + k)
-		m.check(err)
-		if got := m.s.sel.saved.String(); got != want.String() {
-			t.Errorf("%s: got %s, want %s", k, got, want)
-		}
-	}
 }
 
 // manyMessages is a session with n small messages in INBOX.

@@ -22,7 +22,7 @@ func (s *session) thread(ctx context.Context, c *imap.Thread) error {
 	if err != nil {
 		return err
 	}
-	return s.tellThreads(f, (&results{q: q}).numbers(c.Search.UID))
+	return s.tellThreads(f, (&results{view: q.view}).numbers(c.Search.UID))
 }
 
 // tellThreads answers with a forest whose messages are named so. RFC 5256 sections 4 and 5 (thread-data).

@@ -22,6 +22,7 @@ type mailboxTest struct {
 	t    testing.TB
 	acct mail.Account
 	in   Scope // the INBOX of acct as it was when open was called
+	n    int   // messages that were appended: the i-th came on day i of 2026
 }
 
 // newMailboxTest has these messages in a store in memory.
@@ -75,7 +76,9 @@ func (m *mailboxTest) append(text string) {
 	m.check(err)
 	d, err := message.Digest(up, up.Size())
 	m.check(err)
-	_, err = m.acct.Append(ctx, m.in.Snapshot.Mailbox.ID, []mail.NewMessage{{Upload: up, Digest: d, Internal: time.Unix(1e9, 0)}})
+	m.n++
+	at := time.Date(2026, 1, m.n, 12, 0, 0, 0, time.UTC)
+	_, err = m.acct.Append(ctx, m.in.Snapshot.Mailbox.ID, []mail.NewMessage{{Upload: up, Digest: d, Internal: at}})
 	m.check(err)
 }
 
@@ -113,7 +116,7 @@ func (m *mailboxTest) read(line string) imap.Command {
 }
 
 // do carries out a SEARCH, SORT or THREAD whose sets are of UIDs: the UIDs as a set, with the scores if
-// RELEVANCY is asked for; those in their order; or each with the threads below it in parentheses.
+// RELEVANCY is asked for; those in their order; or as THREAD answers.
 func (m *mailboxTest) do(line string) (string, error) {
 	m.t.Helper()
 	switch c := m.read(line).(type) {
@@ -152,16 +155,26 @@ func (m *mailboxTest) sort(c *imap.Sort) (string, error) {
 	return fmt.Sprint(order), err
 }
 
-// appendThreads appends a node and its siblings.
+// appendThreads appends a node and its siblings, as THREAD answers. RFC 5256 section 4.
 func appendThreads(b []byte, f *Forest, i int32) []byte {
 	for ; i != None; i = f.Next[i] {
-		b = append(b, '(')
-		if int(i) < len(f.UIDs) {
-			b = strconv.AppendUint(b, uint64(f.UIDs[i]), 10)
-		}
-		b = append(appendThreads(b, f, f.Child[i]), ')')
+		b = append(appendThread(append(b, '('), f, i), ')')
 	}
 	return b
+}
+
+func appendThread(b []byte, f *Forest, i int32) []byte {
+	child := f.Child[i]
+	if int(i) < len(f.UIDs) {
+		b = strconv.AppendUint(b, uint64(f.UIDs[i]), 10)
+		if child != None {
+			b = append(b, ' ')
+		}
+	}
+	if child != None && f.Next[child] == None {
+		return appendThread(b, f, child)
+	}
+	return appendThreads(b, f, child)
 }
 
 // expect compares what a command that succeeds finds.

@@ -27,3 +27,22 @@ func Letter(i int) string {
 	}
 	return b.String()
 }
+
+// Reply is a message of a thread: its id, the ids it refers to and its subject, sent on that day of January
+// 2026.
+func Reply(id, refs, subject string, day int) string {
+	var b strings.Builder
+	if id != "" {
+		fmt.Fprintf(&b, "Message-ID: <%s@x>\r\n", id)
+	}
+	if refs != "" {
+		b.WriteString("References:")
+		for r := range strings.FieldsSeq(refs) {
+			fmt.Fprintf(&b, " <%s@x>", r)
+		}
+		b.WriteString("\r\n")
+	}
+	sent := time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC).Format(time.RFC1123Z)
+	fmt.Fprintf(&b, "Subject: %s\r\nDate: %s\r\n\r\nx\r\n", subject, sent)
+	return b.String()
+}
