@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -71,5 +74,63 @@ func TestControl(t *testing.T) {
 	}
 	if len(r.orders) != 2 || r.orders[0] == r.orders[1] || r.orders[0] != "reload" && r.orders[0] != "upgrade to /bin/new one" {
 		t.Errorf("ordered %q", r.orders)
+	}
+}
+
+// FuzzRequests: whatever is sent to a socket, only a proper POST orders anything, with the parameter that net/url finds,
+// and everything has an answer.
+func FuzzRequests(f *testing.F) {
+	const head = " HTTP/1.1\r\nHost: constance\r\n"
+	for _, s := range []string{
+		"POST /reload" + head + "\r\n", "GET /reload" + head + "\r\n", "HEAD /upgrades" + head + "\r\n",
+		"POST /upgrade?binary=/bin/new%20one&binary=/bin/x" + head + "\r\n", "POST //reload" + head + "\r\n",
+		"POST /upgrade" + head + "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 12\r\n\r\nbinary=%2Fb;",
+		"POST /upgrade" + head + "Content-Type: multipart/form-data; boundary=x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n--x\r\n0\r\n\r\n",
+		"GET /sessions" + head + "\r\n", "GET /status" + head + "\r\n", "GET /writers" + head + "\r\n", "GET /x/../status" + head + "\r\n",
+		"POST http://other/reload?%zz" + head + "\r\n", "OPTIONS *" + head + "\r\n", "\x00",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, octets string) {
+		req, err := http.ReadRequest(bufio.NewReader(strings.NewReader(octets)))
+		if err != nil || strings.Contains(req.URL.Path, "pprof") || strings.Contains(req.URL.Path, "stacks") {
+			return // what those two say is not ours
+		}
+		r := new(recorder)
+		s := &Server{opts: Options{Service: "master", Handle: Control(r)}}
+		w := httptest.NewRecorder()
+		s.handler().ServeHTTP(w, req)
+		checkAnswer(t, req, w, r.orders)
+	})
+}
+
+// checkAnswer checks the answer to a request, and what it ordered.
+func checkAnswer(t *testing.T, req *http.Request, w *httptest.ResponseRecorder, orders []string) {
+	t.Helper()
+	var want []string
+	if req.Method == http.MethodPost {
+		switch req.URL.Path {
+		case "/reload":
+			want = []string{"reload"}
+		case "/upgrade":
+			want = []string{"upgrade to " + req.Form.Get("binary")}
+		}
+	}
+	if !slices.Equal(orders, want) {
+		t.Errorf("%s %s ordered %q, want %q", req.Method, req.URL, orders, want)
+	}
+	if own, _ := url.ParseQuery(req.URL.RawQuery); req.Body == http.NoBody && len(orders) > 0 && req.URL.Path == "/upgrade" &&
+		orders[0] != "upgrade to "+own.Get("binary") {
+		t.Errorf("%s ordered %q", req.URL, orders)
+	}
+	var v any
+	if w.Code == http.StatusOK && json.Unmarshal(w.Body.Bytes(), &v) != nil {
+		t.Errorf("%s %s: %q is no JSON", req.Method, req.URL, w.Body)
+	}
+	switch w.Code {
+	case http.StatusOK, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusServiceUnavailable, http.StatusBadRequest,
+		http.StatusMovedPermanently, http.StatusTemporaryRedirect:
+	default:
+		t.Errorf("%s %s: status %d", req.Method, req.URL, w.Code)
 	}
 }

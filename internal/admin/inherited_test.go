@@ -19,13 +19,13 @@ func TestInheritedSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	first.http.Close() // its program is over by then: two that accept would wait in each other's modes of the socket
+	<-first.done
 	second, err := ListenAt(path, Options{Service: "master", Inherited: f, Status: func() Status { return Status{Active: 7} }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	first.http.Close()
-	<-first.done
 	if got, err := Ask[Status](t.Context(), At(path, "master"), "/status"); err != nil || got.Active != 7 {
 		t.Errorf("%+v %v", got, err)
 	}

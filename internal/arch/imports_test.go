@@ -30,7 +30,7 @@ var may = map[string][]string{
 	"internal/admin":  {},
 
 	// beside all this: nothing of mail
-	"internal/service": {}, "internal/master": {"service"}, "internal/master/model": {},
+	"internal/service": {}, "internal/master": {"proc", "service"}, "internal/master/model": {},
 	"internal/master/sim":    {"master/cron", "master/roster", "service"},
 	"internal/master/roster": {"master/cron", "service"}, "internal/master/cron": {},
 	"internal/master/cyrusconf": {"master"}, "internal/metrics": {"wait"},

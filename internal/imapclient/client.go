@@ -76,21 +76,21 @@ func (c *Client) Read() (string, error) {
 	for {
 		line, err := c.in.ReadString('\n')
 		b.WriteString(line)
+		if err != nil && b.Len() > 0 {
+			err = amid(err)
+		}
 		if err != nil {
-			if b.Len() > 0 && errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
 			return b.String(), err
 		}
 		n, ok := literal(line)
 		if !ok {
 			break
 		}
-		if b.Len()+n > maxResponse {
+		if n > maxResponse-int64(b.Len()) {
 			return "", errors.New("response too large")
 		}
-		if _, err := io.CopyN(&b, c.in, int64(n)); err != nil {
-			return b.String(), err
+		if _, err := io.CopyN(&b, c.in, n); err != nil {
+			return b.String(), amid(err)
 		}
 	}
 	s, ok := strings.CutSuffix(b.String(), "\r\n")
@@ -103,15 +103,23 @@ func (c *Client) Read() (string, error) {
 	return s, nil
 }
 
+// amid is an error in the middle of a response.
+func amid(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
 // literal reads the announcement of a literal at the end of a line.
-func literal(line string) (int, bool) {
+func literal(line string) (int64, bool) {
 	line, ok := strings.CutSuffix(line, "}\r\n")
 	i := strings.LastIndexByte(line, '{')
 	if !ok || i < 0 {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(line[i+1:], 10, 31)
-	return int(n), err == nil
+	n, err := strconv.ParseUint(line[i+1:], 10, 63) // RFC 9051 section 9, "number64"
+	return int64(n), err == nil
 }
 
 // Pending tells whether a response is there already, or arrives within d.

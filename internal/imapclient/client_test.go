@@ -5,10 +5,14 @@ import (
 	"io"
 	"net"
 	"net/http/httptest"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/constance-mail/constance/internal/deflate"
 )
 
 // peer is a client whose server says text and takes everything; sent returns what it took.
@@ -149,5 +153,86 @@ func TestStartTLSRefusesEarlyOctets(t *testing.T) {
 	}
 	if err := c.StartTLS(&tls.Config{InsecureSkipVerify: true}); err == nil {
 		t.Error("went on with what was sent before the handshake")
+	}
+}
+
+// script is a connection that says what is in it and forgets what it is told.
+type script struct {
+	net.Conn // of no use: nil
+	io.Reader
+}
+
+func (s script) Read(p []byte) (int, error)     { return s.Reader.Read(p) }
+func (script) Write(p []byte) (int, error)      { return len(p), nil }
+func (script) SetReadDeadline(time.Time) error  { return nil }
+func (script) SetWriteDeadline(time.Time) error { return nil }
+
+// responses takes text apart slowly: each response ends at the first CRLF that no literal before it takes in.
+func responses(text string) (out []string, rest string) {
+	for end := 0; ; {
+		line, _, ok := strings.Cut(text[end:], "\n")
+		if !ok {
+			return out, text
+		}
+		end += len(line) + 1
+		n, err := 0, error(nil)
+		m := announcement.FindStringSubmatch(line + "\n")
+		if m != nil {
+			n, err = strconv.Atoi(m[1])
+		}
+		switch {
+		case m != nil && err == nil && n > min(maxResponse, len(text))-end:
+			return out, text
+		case m != nil && err == nil:
+			end += n
+		case !strings.HasSuffix(line, "\r"):
+			return out, text
+		default:
+			out, text, end = append(out, text[:end-2]), text[end:], 0
+		}
+	}
+}
+
+// A literal is announced at a line's end. RFC 9051 section 9, "literal".
+var announcement = regexp.MustCompile(`(?s)\{([0-9]+)\}\r\n$`)
+
+// FuzzRead: a client gets the responses that a slow reader sees, and an error for the rest; compressed ones, too.
+func FuzzRead(f *testing.F) {
+	f.Add("* OK hello\r\n* 1 FETCH (BODY[] {5}\r\na\r\nb) X {0}\r\n)\r\n+ go\r\nrest", uint8(1))
+	f.Add("* {3}\r\n\r\n{2}\r\nab\r\n{a}\r\n{-1}\r\n{}\r\n", uint8(2))
+	f.Add("* {99999999999}\r\n* {2147483647}\r\n", uint8(3))
+	f.Add("* {67108864}\r\n{0000000003}\r\n", uint8(7))
+	f.Add("* bare\n* OK\r\n", uint8(0))
+	f.Fuzz(func(t *testing.T, text string, piece uint8) {
+		want, rest := responses(text)
+		plain := New(script{Reader: pieces{strings.NewReader(text), int(piece) + 1}})
+		checkRead(t, plain, want, rest)
+		var z deflate.Deflater
+		packed := string(z.Append(nil, []byte(text)))
+		c := New(script{Reader: pieces{strings.NewReader(packed), int(piece) + 1}})
+		if err := c.Compress(); err != nil {
+			t.Fatal(err)
+		}
+		checkRead(t, c, want, rest)
+	})
+}
+
+// pieces reads at most n octets at a time.
+type pieces struct {
+	r io.Reader
+	n int
+}
+
+func (p pieces) Read(b []byte) (int, error) { return p.r.Read(b[:min(p.n, len(b))]) }
+
+func checkRead(t *testing.T, c *Client, want []string, rest string) {
+	t.Helper()
+	for i := range want {
+		if got, err := c.Read(); err != nil || got != want[i] {
+			t.Fatalf("response %d: got %q, %v, want %q", i, got, err, want[i])
+		}
+	}
+	if got, err := c.Read(); err == nil || err == io.EOF != (rest == "") {
+		t.Fatalf("after the last one: %q, %v; the rest is %q", got, err, rest)
 	}
 }

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -120,6 +121,61 @@ func TestPersonalMask(t *testing.T) {
 	for p, want := range map[Personal]FlagSet{PersonalSeen: BitSeen, PersonalNone: 0, PersonalAll: ^BitDeleted} {
 		if got := p.Mask(); got != want {
 			t.Errorf("%d: %x, want %x", p, got, want)
+		}
+	}
+}
+
+// FuzzACL: an ACL is read again as it was written; who may do what is as a slow reader of it says; a change leaves the
+// others' rights alone.
+func FuzzACL(f *testing.F) {
+	f.Add("bob lrsw group:staff ip -bob w anyone l -group:banned lr :owner lr", "bob", uint8(0), uint16(RightRead))
+	f.Add(":owner ", Owner, uint8(2), uint16(AllRights))
+	f.Add("bob", "carol", uint8(1), uint16(0xffff))
+	f.Add("  lr a", "", uint8(1), uint16(1))
+	f.Add("bob lr bob w -bob lrcdZ", "-bob", uint8(0), uint16(0))
+	f.Fuzz(func(t *testing.T, text, who string, op uint8, bits uint16) {
+		a := ParseACL(text)
+		if back := ParseACL(a.String()); !slices.Equal(back, a) {
+			t.Errorf("%q: %v, written and read again %v", text, a, back)
+		}
+		if got, want := a.Of([]string{who}), slowRights(a, who); got != want || got&^AllRights != 0 {
+			t.Errorf("%q: %q may %s, want %s", text, who, got, want)
+		}
+		if own := a.OfOwner(); own&OwnerRights != OwnerRights || own&^AllRights != 0 {
+			t.Errorf("%q: the owner may %s", text, own)
+		}
+		fuzzChange(t, a, ACLChange{who, ACLOp(op % 3), Rights(bits) & AllRights})
+	})
+}
+
+// slowRights is what one identifier may do, right by right.
+func slowRights(a ACL, who string) (out Rights) {
+	for right := Rights(1); right <= AllRights; right <<= 1 {
+		has := func(id string) bool {
+			return slices.ContainsFunc(a, func(g Grant) bool { return g.Identifier == id && g.Rights&right != 0 })
+		}
+		if has(who) && !strings.HasPrefix(who, "-") && !has("-"+who) {
+			out |= right
+		}
+	}
+	return out
+}
+
+func fuzzChange(t *testing.T, a ACL, c ACLChange) {
+	before := a.String()
+	got, err := a.With(c)
+	if err != nil && (KindOf(err) != Limit || len(a) < MaxGrants) || a.String() != before {
+		t.Fatalf("%q with %+v: %v, and it is %q", before, c, err, a)
+	}
+	others := func(l ACL) ACL {
+		return slices.DeleteFunc(slices.Clone(l), func(g Grant) bool { return g.Identifier == c.Identifier })
+	}
+	if err == nil && !slices.Equal(others(got), others(a)) {
+		t.Errorf("%q with %+v: %v", before, c, got)
+	}
+	if i, _ := a.find(c.Identifier); i < 0 && err == nil && c.Op == ReplaceRights && c.Identifier != Owner {
+		if j, ok := got.find(c.Identifier); ok != (c.Rights != 0) || ok && got[j].Rights != c.Rights {
+			t.Errorf("%q with %+v: %v", before, c, got)
 		}
 	}
 }

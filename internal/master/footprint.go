@@ -3,10 +3,11 @@ package master
 import (
 	"encoding/json"
 	"os"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/constance-mail/constance/internal/proc"
 )
 
 // footprint is what a master leaves in Config.StateFile for one that comes after its sudden end: enough to know its
@@ -25,8 +26,8 @@ type footSocket struct {
 
 // processBirth names a process: its id alone may be another's by now.
 type processBirth struct {
-	PID  int    `json:"pid"`
-	Born uint64 `json:"born"` // clock ticks since the boot, as in /proc/PID/stat
+	PID  int   `json:"pid"`
+	Born int64 `json:"born"` // clock ticks since the boot, as in /proc/PID/stat
 }
 
 // recorder writes footprints in a goroutine of its own: the disk may be slow. The file is opened while the master may, and
@@ -143,19 +144,10 @@ func bootID() string {
 }
 
 // born is when a process was started, 0 if it is not there.
-func born(pid int) uint64 {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+func born(pid int) int64 {
+	b, err := proc.BirthOf(pid)
 	if err != nil {
 		return 0
 	}
-	// The name, in parentheses, may hold anything; field 22 is the twentieth after it.
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	if len(fields) < 20 {
-		return 0
-	}
-	n, err := strconv.ParseUint(fields[19], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
+	return b.Start
 }

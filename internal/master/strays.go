@@ -1,7 +1,6 @@
 package master
 
 import (
-	"bytes"
 	"math"
 	"os"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/constance-mail/constance/internal/master/roster"
+	"github.com/constance-mail/constance/internal/proc"
 )
 
 // family knows which children of this process the master started. Whoever else is a child was left behind by one that
@@ -33,7 +33,7 @@ type family struct {
 // suspect is an unknown child. Process ids are used again, together with the time of the start they are not.
 type suspect struct {
 	pid   int
-	begun string
+	begun int64
 }
 
 func newFamily() *family {
@@ -148,14 +148,9 @@ func childrenOf(parent int, known func(pid int) bool) (list []suspect) {
 		if err != nil || known(pid) {
 			continue
 		}
-		b, err := os.ReadFile("/proc/" + name + "/stat")
-		k := bytes.LastIndexByte(b, ')') // the name before it may hold anything
-		if err != nil || k < 0 {
-			continue
-		}
-		const ppid, start = 1, 19 // fields after the name
-		if v := strings.Fields(string(b[k+1:])); len(v) > start && v[ppid] == strconv.Itoa(parent) {
-			list = append(list, suspect{pid, v[start]})
+		b, err := proc.BirthOf(pid)
+		if err == nil && b.Parent == parent {
+			list = append(list, suspect{pid, b.Start})
 		}
 	}
 	return list

@@ -34,10 +34,11 @@ const hertz = 100
 
 // Look reads what pid does. An error means that there is no such process.
 func Look(pid int) (Process, error) {
-	p, err := parseStat(read(pid, "stat"))
+	s, err := parseStat(read(pid, "stat"))
 	if err != nil {
-		return p, fmt.Errorf("process %d: %w", pid, err)
+		return Process{}, fmt.Errorf("process %d: %w", pid, err)
 	}
+	p := s.process()
 	if wait := strings.TrimSpace(string(read(pid, "wchan"))); wait != "0" {
 		p.Wait = wait
 	}
@@ -50,37 +51,69 @@ func read(pid int, file string) []byte {
 	return b
 }
 
+// stat is what a stat file says.
+type stat struct {
+	name    string // of the program; it may hold anything
+	state   byte   // one of states, or another
+	parent  int64
+	user    int64 // CPU time, in 1/hertz seconds, as is system
+	system  int64
+	threads int64
+	start   int64 // ticks since the boot
+}
+
 // Fields of a stat file after the name, from 0: proc_pid_stat(5) counts the state as 3.
 const (
 	fieldState   = 0
+	fieldParent  = 1
 	fieldUser    = 11
 	fieldSystem  = 12
 	fieldThreads = 17
+	fieldStart   = 19
 )
 
 // parseStat reads a stat file; the name may hold anything, so what counts is the last parenthesis.
-func parseStat(b []byte) (Process, error) {
+func parseStat(b []byte) (s stat, err error) {
 	open, end := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
 	if open < 0 || end < open {
-		return Process{}, os.ErrNotExist
+		return s, os.ErrNotExist
 	}
-	f := strings.Fields(string(b[end+1:]))
-	if len(f) <= fieldThreads || len(f[fieldState]) != 1 {
-		return Process{}, fmt.Errorf("%d fields in its stat file", len(f))
+	f := bytes.Fields(b[end+1:])
+	if len(f) <= fieldStart || len(f[fieldState]) != 1 {
+		return s, fmt.Errorf("%d fields in its stat file", len(f))
 	}
-	var n [3]int64
-	for k, field := range []int{fieldUser, fieldSystem, fieldThreads} {
-		var err error
-		if n[k], err = strconv.ParseInt(f[field], 10, 64); err != nil {
-			return Process{}, err
+	s.name, s.state = string(b[open+1:end]), f[fieldState][0]
+	for k, to := range [...]*int64{fieldParent: &s.parent, fieldUser: &s.user, fieldSystem: &s.system,
+		fieldThreads: &s.threads, fieldStart: &s.start} {
+		if to == nil {
+			continue
+		}
+		if *to, err = strconv.ParseInt(string(f[k]), 10, 64); err != nil {
+			return stat{}, err
 		}
 	}
-	p := Process{Name: string(b[open+1 : end]), State: states[f[fieldState][0]], Threads: int(n[2]),
-		CPU: time.Duration(n[0]+n[1]) * (time.Second / hertz)}
+	return s, nil
+}
+
+func (s *stat) process() Process {
+	p := Process{Name: s.name, State: states[s.state], Threads: int(s.threads),
+		CPU: time.Duration(s.user+s.system) * (time.Second / hertz)}
 	if p.State == "" {
-		p.State = f[fieldState]
+		p.State = string(rune(s.state))
 	}
-	return p, nil
+	return p
+}
+
+// Birth tells processes apart that have the same id, one after another.
+type Birth struct {
+	Parent int   // who started it, or adopted it since
+	Start  int64 // clock ticks since the boot
+}
+
+// BirthOf is the birth of pid. An error means that there is no such process.
+func BirthOf(pid int) (Birth, error) {
+	s, err := parseStat(read(pid, "stat"))
+	return Birth{int(s.parent), s.start}, err
 }
 
 // Memory is how much memory pid has in use, in octets: rss with all of what it shares with others, pss with

@@ -1,10 +1,13 @@
 package proc
 
 import (
+	"cmp"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -79,18 +82,82 @@ func TestNoProcess(t *testing.T) {
 
 func TestParseStat(t *testing.T) {
 	rest := " S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20 0 7 0 100 0 0\n"
-	p, err := parseStat([]byte("12 (a) b (c)" + rest))
+	s, err := parseStat([]byte("12 (a) b (c)" + rest))
+	if want := (stat{"a) b (c", 'S', 1, 150, 50, 7, 100}); err != nil || s != want {
+		t.Errorf("%+v, %v", s, err)
+	}
 	want := Process{Name: "a) b (c", State: "sleeping", CPU: 2 * time.Second, Threads: 7}
-	if err != nil || p != want {
-		t.Errorf("%+v, %v", p, err)
+	if p := s.process(); p != want {
+		t.Errorf("%+v", p)
 	}
-	if p, _ := parseStat([]byte("1 (x) ?" + strings.TrimPrefix(rest, " S"))); p.State != "?" {
-		t.Errorf("an unknown state is %q", p.State)
+	s, err = parseStat([]byte("1 (x) ?" + strings.TrimPrefix(rest, " S")))
+	if p := s.process(); err != nil || p.State != "?" {
+		t.Errorf("an unknown state is %q, %v", p.State, err)
 	}
-	for _, bad := range []string{"", "12 (x", ") (", "1 (x) S 1 2", "1 (x) S" + strings.Repeat(" z", 20)} {
-		if p, err := parseStat([]byte(bad)); err == nil {
-			t.Errorf("%q: %+v", bad, p)
+	for _, bad := range []string{"", "12 (x", ") (", "1 (x) S 1 2", "1 (x) S" + strings.Repeat(" z", 20),
+		"1 (x) SS" + strings.TrimPrefix(rest, " S"), "1 (x)" + strings.Replace(rest, "150", "9223372036854775808", 1)} {
+		if s, err := parseStat([]byte(bad)); err == nil {
+			t.Errorf("%q: %+v", bad, s)
 		}
+	}
+}
+
+// A process is the one that it was for as long as its birth is the same.
+func TestBirthOf(t *testing.T) {
+	c := sleeper(t)
+	first, err := BirthOf(c.Process.Pid)
+	if err != nil || first.Parent != os.Getpid() || first.Start <= 0 {
+		t.Errorf("%+v, %v", first, err)
+	}
+	if again, _ := BirthOf(c.Process.Pid); again != first {
+		t.Errorf("%+v, then %+v", first, again)
+	}
+	if own, err := BirthOf(os.Getpid()); err != nil || own.Parent != os.Getppid() || own.Start > first.Start {
+		t.Errorf("own: %+v, %v; the child's: %+v", own, err, first)
+	}
+}
+
+// FuzzFiles: what the kernel writes is read as it was meant, whatever the program calls itself; other octets are refused
+// or give what is among them.
+func FuzzFiles(f *testing.F) {
+	f.Add("a) b (c", byte('S'), int64(1), int64(150), "1 (x) R 1 2", "0 0x3 0x7ffc")
+	f.Add("\n) R 9 9 (", byte('Z'), int64(1<<62), int64(-1), ")(", "232 0x5 0xffffffffffffffff 0x1")
+	f.Add("", byte('?'), int64(-9), int64(0), "1 (x) S"+strings.Repeat(" 9223372036854775807", 40), "running")
+	f.Fuzz(func(t *testing.T, name string, state byte, parent, number int64, octets, call string) {
+		if state > ' ' && state < 0x7f && state != ')' {
+			in := stat{name, state, parent, number, -number, parent, number}
+			line := fmt.Sprintf("7 (%s) %c %d 2 3 4 5 6 7 8 9 10 %d %d 13 14 15 16 %d 18 %d 0 0\n",
+				name, state, parent, number, -number, parent, number)
+			if out, err := parseStat([]byte(line)); err != nil || out != in {
+				t.Errorf("%q: got %+v, %v; want %+v", line, out, err, in)
+			}
+		}
+		s, err := parseStat([]byte(octets))
+		if err == nil && !strings.Contains(octets, "("+s.name+")") || err != nil && s != (stat{}) {
+			t.Errorf("%q: %+v, %v", octets, s, err)
+		}
+		if back := strings.Join(zeroes([]byte(octets)), "\x00"); octets != back && octets != back+"\x00" {
+			t.Errorf("%q: strings %q", octets, back)
+		}
+		fuzzSyscall(t, number, parent, call)
+	})
+}
+
+// fuzzSyscall: a call that has a number has a name, with the descriptor if it is about one.
+func fuzzSyscall(t *testing.T, number, fd int64, call string) {
+	name := cmp.Or(waits[number], oldWaits[number], "syscall "+strconv.FormatInt(number, 10))
+	want := name
+	if withFD[name] {
+		want = fmt.Sprintf("%s(%d)", name, fd)
+	}
+	if number < 0 {
+		want = ""
+	}
+	if got := syscallName(fmt.Sprintf("%d %#x 0x0 0x7ffc\n", number, fd)); got != want {
+		t.Errorf("call %d of %d: got %q, want %q", number, fd, got, want)
+	}
+	if got := syscallName(call); got != "" && len(strings.Fields(call)) < 2 || strings.ContainsAny(got, "\x00\r\n") {
+		t.Errorf("%q: %q", call, got)
 	}
 }
 

@@ -120,20 +120,53 @@ func TestNeverLost(t *testing.T) {
 		text := drawText(30).Draw(t, "text")
 		folded := fold.Append(nil, text)
 		from := rapid.IntRange(0, len(folded)).Draw(t, "from")
-		needle := folded[from:rapid.IntRange(from, len(folded)).Draw(t, "to")]
-		var s Set
-		if err := s.AddFrom(iotestOneByte{strings.NewReader(text)}); err != nil {
-			t.Fatal(err)
-		}
-		has := words(&s)
-		query, _ := Query(needle)
-		itself, _ := s.Query()
-		for _, w := range strings.Fields(query + " " + itself) {
-			if _, found := slices.BinarySearch(has, w[1:len(w)-1]); !found {
-				t.Fatalf("%q is in %q, but lacks %q of %q", needle, text, w, has)
-			}
+		checkHeld(t, text, folded[from:rapid.IntRange(from, len(folded)).Draw(t, "to")])
+	})
+}
+
+// FuzzNeverLost is TestNeverLost of any octets, with what a text that was added before it leaves.
+func FuzzNeverLost(f *testing.F) {
+	for i, c := range alphabet {
+		f.Add(c+"bc"+c, uint(i), uint(3*i))
+	}
+	f.Add(strings.Repeat("日本語 x", 40), uint(3), uint(200))
+	f.Add("Gr\xc3\xb6\xdfe \xf0\x90\x9d\x90", uint(0), uint(99))
+	f.Fuzz(func(t *testing.T, text string, from, length uint) {
+		folded := fold.Append(nil, text)
+		from = min(from, uint(len(folded)))
+		checkHeld(t, text, folded[from:from+min(length, uint(len(folded))-from)])
+		fresh, used := Set{Limit: 50}, Set{Limit: 50}
+		fresh.AddText(text)
+		used.AddText(text + "日本abc" + text)
+		used.Reset()
+		used.AddText(text)
+		if used.Over() != fresh.Over() || !slices.Equal(used.groups, fresh.groups) || len(fresh.groups) > fresh.Limit+1 {
+			t.Errorf("%q after another text: %q, before %q", text, words(&used), words(&fresh))
 		}
 	})
+}
+
+// checkHeld checks that text has the words of needle, which is in it, and the same ones read octet by octet.
+func checkHeld(t interface{ Fatalf(string, ...any) }, text string, needle []byte) {
+	var s, whole Set
+	if err := s.AddFrom(iotestOneByte{strings.NewReader(text)}); err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	whole.AddText(text)
+	has := words(&s)
+	if all := words(&whole); !slices.Equal(all, has) {
+		t.Fatalf("%q: %q octet by octet, %q at once", text, has, all)
+	}
+	query, ok := Query(needle)
+	if n := strings.Count(query, `"`) / 2; n > maxQuery || ok != (n > 0) {
+		t.Fatalf("%q: %d groups in %q, %v", needle, n, query, ok)
+	}
+	itself, _ := s.Query()
+	for _, w := range strings.Fields(query + " " + itself) {
+		if _, found := slices.BinarySearch(has, w[1:len(w)-1]); !found {
+			t.Fatalf("%q is in %q, but lacks %q of %q", needle, text, w, has)
+		}
+	}
 }
 
 // TestSelective: a text that lacks a string mostly lacks one of its groups.
