@@ -60,15 +60,19 @@ func (*Fetch) Verb() string { return "FETCH" }
 // Append appends the command.
 func (c *Fetch) Append(b []byte, _ bool) []byte {
 	b = c.Set.Append(appendUID(b, c.UID, "FETCH"))
-	b = append(b, " ("...)
-	for i := range c.Items {
+	return c.appendModifiers(appendFetchItems(append(b, ' '), c.Items))
+}
+
+// appendFetchItems appends items in parentheses.
+func appendFetchItems(b []byte, items []FetchItem) []byte {
+	b = append(b, '(')
+	for i := range items {
 		if i > 0 {
 			b = append(b, ' ')
 		}
-		b = c.Items[i].append(b)
+		b = items[i].append(b)
 	}
-	b = append(b, ')')
-	return c.appendModifiers(b)
+	return append(b, ')')
 }
 
 func (c *Fetch) appendModifiers(b []byte) []byte {

@@ -220,14 +220,7 @@ func (g *EventGroup) append(b []byte, utf8 bool) []byte {
 		}
 		b = append(b, eventWords[i]...)
 		if i == 0 && len(g.Fetch) > 0 {
-			b = append(b, ' ', '(')
-			for k := range g.Fetch {
-				if k > 0 {
-					b = append(b, ' ')
-				}
-				b = g.Fetch[k].append(b)
-			}
-			b = append(b, ')')
+			b = appendFetchItems(append(b, ' '), g.Fetch)
 		}
 	}
 	return append(b, "))"...)

@@ -15,6 +15,7 @@ type Search struct {
 	Extended bool         // RETURN was given; the answer is an ESEARCH. RFC 9051 always answers so
 	Return   SearchReturn // RETURN () is ReturnAll
 	Partial  Window       // of ReturnPartial
+	Fetch    []FetchItem  // of ReturnUpdate: of new messages among the results. RFC 5465 section 7
 	Charset  string       // in capitals, "" if not given
 	Key      SearchKey
 }
@@ -172,6 +173,9 @@ func (c *Search) appendReturn(b []byte) []byte {
 		}
 		if c.Return&(1<<i) == ReturnPartial {
 			b = append(c.Partial.Append(b), ' ')
+		}
+		if c.Return&(1<<i) == ReturnUpdate && len(c.Fetch) > 0 {
+			b = append(appendFetchItems(b, c.Fetch), ' ')
 		}
 	}
 	return append(b[:len(b)-1], ") "...)

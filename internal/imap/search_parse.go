@@ -131,7 +131,8 @@ func searchStart(d *wire.Decoder) []byte {
 // was read; the space behind the options is too.
 func (c *Search) returns(d *wire.Decoder) bool {
 	c.Extended = true
-	if !d.MustSP() || !d.MustList(func() bool { return c.option(d) }) || !d.MustSP() {
+	var last SearchReturn
+	if !d.MustSP() || !d.MustList(func() bool { return c.option(d, &last) }) || !d.MustSP() {
 		return false
 	}
 	if c.Return&(ReturnAll|ReturnPartial) == ReturnAll|ReturnPartial {
@@ -143,8 +144,13 @@ func (c *Search) returns(d *wire.Decoder) bool {
 	return true
 }
 
-// option reads search-return-opt; RFC 9051 section 9, RFC 6203 section 7, RFC 9394 section 4.
-func (c *Search) option(d *wire.Decoder) bool {
+// option reads search-return-opt; RFC 9051 section 9, RFC 6203 section 7, RFC 9394 section 4. last is the one before it: the
+// attributes of UPDATE may stand behind a space (RFC 5465 section 7) and without one (section 8).
+func (c *Search) option(d *wire.Decoder, last *SearchReturn) bool {
+	if *last == ReturnUpdate && d.Next('(') {
+		*last = 0
+		return c.attributes(d)
+	}
 	i := slices.Index(returnWords[:], string(d.MustWord()))
 	if i < 0 {
 		return d.Fail("unknown result option")
@@ -154,7 +160,27 @@ func (c *Search) option(d *wire.Decoder) bool {
 		return d.Fail("PARTIAL twice") // RFC 9394 section 3.1
 	}
 	c.Return |= bit
-	return bit != ReturnPartial || d.MustSP() && mustWindow(d, &c.Partial)
+	*last = bit
+	switch {
+	case bit == ReturnPartial:
+		return d.MustSP() && mustWindow(d, &c.Partial)
+	case bit == ReturnUpdate && d.Next('('):
+		return c.option(d, last)
+	}
+	return true
+}
+
+// "(" fetch-att *(SP fetch-att) ")" of modifier-update; RFC 5465 section 8.
+func (c *Search) attributes(d *wire.Decoder) bool {
+	if len(c.Fetch) > 0 {
+		return d.Fail("UPDATE has attributes twice")
+	}
+	var f Fetch
+	if !d.MustList(func() bool { return f.item(d) }) {
+		return false
+	}
+	c.Fetch = f.Items
+	return len(f.Items) > 0 || d.Fail("nothing to fetch")
 }
 
 // partial-range = nz-number ":" nz-number / MINUS nz-number ":" MINUS nz-number; RFC 9394 section 4.

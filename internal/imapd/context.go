@@ -23,11 +23,12 @@ type updating struct {
 	uid      bool
 	key      imap.SearchKey // its message numbers and "$" stand for what they stood for at first
 	criteria []imap.SortCriterion
-	set      mail.UIDSet // what the client knows of
-	order    []mail.UID  // set in the order of criteria, if there are any
-	scores   scoresByUID // of set, if they are sorted by
-	told     mail.ModSeq // every change up to this one is in set
-	last     mail.UID    // and every message up to this one
+	fetch    []imap.FetchItem // of new messages among the results
+	set      mail.UIDSet      // what the client knows of
+	order    []mail.UID       // set in the order of criteria, if there are any
+	scores   scoresByUID      // of set, if they are sorted by
+	told     mail.ModSeq      // every change up to this one is in set
+	last     mail.UID         // and every message up to this one
 }
 
 // updateByUID has results told by UID that were asked for by number: there are no numbers any more. RFC 9586 section 3.
@@ -57,7 +58,7 @@ func (s *session) keepUpdated(c *imap.Search, criteria []imap.SortCriterion, r *
 		s.out.buf = append(b, "\"] too many updated searches, or too large\r\n"...)
 		return
 	}
-	u := &updating{tag: s.tag, uid: c.UID, key: r.q.again, criteria: criteria, set: r.set, order: r.order,
+	u := &updating{tag: s.tag, uid: c.UID, key: r.q.again, criteria: criteria, fetch: c.Fetch, set: r.set, order: r.order,
 		told: r.q.in.Snapshot.Mailbox.HighestMod, last: s.sel.view.max()}
 	if sortsByRelevancy(criteria) {
 		u.scores = r.q.scoresByUID()
@@ -118,10 +119,14 @@ func (s *session) updateContext(ctx context.Context, snap *mail.Snapshot, u *upd
 	if len(removed) > 0 {
 		s.tellRemoved(u, removed)
 	}
-	if len(added) > 0 {
-		if err := s.tellAdded(ctx, u, q, added); err != nil {
-			return err
-		}
+	if len(added) == 0 {
+		return s.out.flushLarge()
+	}
+	if err := s.fetchNew(ctx, snap, added.Minus(mail.UIDSet{{Start: 1, Stop: u.last}}), u.fetch); err != nil {
+		return err
+	}
+	if err := s.tellAdded(ctx, u, q, added); err != nil {
+		return err
 	}
 	return s.out.flushLarge()
 }

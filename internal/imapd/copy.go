@@ -53,7 +53,7 @@ func (s *session) move(ctx context.Context, c *imap.Move) error {
 		b = imap.AppendCopyUIDCode(b, done.UIDValidity, done.From, done.To)
 		s.out.buf = imap.AppendText(b, "moved")
 	}
-	return s.syncDone(ctx)
+	return s.syncExpunged(ctx, done.ModSeq)
 }
 
 // transfer finds the messages and the target of COPY and MOVE. A target that is not there could be created: TRYCREATE.

@@ -121,21 +121,22 @@ func (k *carrier) drop() {
 
 // undo takes back what was appended. Should that fail, it is there: the client hears of an error anyway.
 func (k *carrier) undo(ctx context.Context) {
-	if err := expungeUIDs(ctx, k.to.acct, k.to.box.ID, k.done.To); err != nil {
+	if _, err := expungeUIDs(ctx, k.to.acct, k.to.box.ID, k.done.To); err != nil {
 		k.s.srv.opts.Log.Error("copies of a failed COPY stay", "mailbox", k.to.box.Name, "uids", k.done.To.String(), "error", err)
 	}
 }
 
-// expungeUIDs removes messages.
-func expungeUIDs(ctx context.Context, acct mail.Account, box mail.MailboxID, uids mail.UIDSet) error {
+// expungeUIDs removes messages, by the change that is returned.
+func expungeUIDs(ctx context.Context, acct mail.Account, box mail.MailboxID, uids mail.UIDSet) (
+	change mail.ModSeq, err error) {
 	if len(uids) == 0 {
-		return nil
+		return 0, nil
 	}
-	_, err := acct.SetFlags(ctx, box, mail.FlagChange{UIDs: uids, Op: mail.AddFlags, Flags: []mail.Flag{mail.Deleted}})
+	_, err = acct.SetFlags(ctx, box, mail.FlagChange{UIDs: uids, Op: mail.AddFlags, Flags: []mail.Flag{mail.Deleted}})
 	if err == nil {
-		_, _, err = acct.Expunge(ctx, box, uids)
+		_, change, err = acct.Expunge(ctx, box, uids)
 	}
-	return err
+	return change, err
 }
 
 // copyTo copies messages of the selected mailbox, moveTo moves them.
@@ -154,11 +155,11 @@ func (s *session) moveTo(ctx context.Context, uids mail.UIDSet, to found) (mail.
 }
 
 // moveAcross is across, and then the expunge of the originals: a message is in both places rather than in none. A shutdown
-// does not come between the two. RFC 6851 section 3.3.
+// does not come between the two. The ModSeq is that of the expunge. RFC 6851 section 3.3.
 func (s *session) moveAcross(ctx context.Context, uids mail.UIDSet, to found) (mail.Copied, error) {
 	done, err := s.across(ctx, uids, to)
 	if err == nil {
-		err = expungeUIDs(context.WithoutCancel(ctx), s.sel.acct, s.sel.id, done.From)
+		done.ModSeq, err = expungeUIDs(context.WithoutCancel(ctx), s.sel.acct, s.sel.id, done.From)
 	}
 	return done, err
 }

@@ -31,11 +31,20 @@ func (s *session) expunge(ctx context.Context, c *imap.Expunge) error {
 	if err != nil {
 		return err
 	}
+	if len(gone) == 0 {
+		return s.syncDone(ctx)
+	}
+	return s.syncExpunged(ctx, modSeq)
+}
+
+// syncExpunged is syncDone for a command that took messages away, by the change modSeq: its tagged OK says from where the
+// client can resynchronize. RFC 7162 sections 3.2.7 and 3.2.9, RFC 6851 section 4.4, RFC 8508 section 4.5.
+func (s *session) syncExpunged(ctx context.Context, modSeq mail.ModSeq) error {
 	if err := s.syncDone(ctx); err != nil {
 		return err
 	}
-	if len(gone) > 0 && s.features&featQResync != 0 && m.told >= modSeq {
-		s.okCode(imap.AppendNumberCode(nil, imap.CodeHighestModSeq, uint64(min(modSeq, m.highest())))) // RFC 7162 section 3.2.7
+	if m := s.sel; s.features&featQResync != 0 && m.told >= modSeq {
+		s.okCode(imap.AppendNumberCode(nil, imap.CodeHighestModSeq, uint64(min(modSeq, m.highest()))))
 	}
 	return nil
 }

@@ -132,7 +132,7 @@ func (p *notifier) names() error {
 		case !known:
 			p.created(m.Name, e)
 		case was.name != m.Name:
-			p.renamed(m, was.name, e)
+			p.renamed(m, was.name, e|p.events(was.name, was.subscribed))
 		case was.subscribed != m.Subscribed:
 			p.subscription(m.Name, e|p.events(m.Name, was.subscribed))
 		}
@@ -184,7 +184,8 @@ func (p *notifier) parent(name string) {
 // renamed tells of a rename, of the topmost mailbox alone: those below it go with it. RFC 5465 section 5.4.
 func (p *notifier) renamed(m *mail.Mailbox, old string, e imap.Events) {
 	oldUp, newUp := parentOf(old), parentOf(m.Name)
-	if e&imap.EventMailboxName == 0 || oldUp != "" && oldUp != newUp && p.moved(oldUp, newUp) &&
+	told := (p.events(oldUp, false)|p.events(newUp, false))&imap.EventMailboxName != 0
+	if e&imap.EventMailboxName == 0 || told && oldUp != "" && oldUp != newUp && p.moved(oldUp, newUp) &&
 		strings.TrimPrefix(old, oldUp) == strings.TrimPrefix(m.Name, newUp) {
 		return
 	}
@@ -250,10 +251,7 @@ func (p *notifier) messages(ctx context.Context) error {
 		if m.ID == 0 || p.s.isSelected(acct, m.ID) || p.at != nil && p.at.rights(m)&mail.RightRead == 0 {
 			continue
 		}
-		was, known := p.before.boxes[m.ID]
-		if !known {
-			was = notifiedBox{next: 1, validity: m.UIDValidity, highest: m.HighestMod}
-		}
+		was := p.earlier(m)
 		e := p.events(m.Name, m.Subscribed)
 		items := p.s.changedItems(m, &was, e)
 		if p.at != nil && e&imap.EventFlagChange != 0 && m.HighestMod != was.highest { // Unseen is the owner's
@@ -267,6 +265,19 @@ func (p *notifier) messages(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// earlier is what the client knows of a mailbox. Under a name that it has not had so far another one may have been: the
+// UIDVALIDITY is news. RFC 5465 section 5.1.
+func (p *notifier) earlier(m *mail.Mailbox) notifiedBox {
+	was, known := p.before.boxes[m.ID]
+	switch {
+	case !known:
+		return notifiedBox{next: 1, highest: m.HighestMod}
+	case was.name != m.Name:
+		was.validity = 0
+	}
+	return was
 }
 
 // changedItems is what there is to tell of a mailbox that is not selected, 0 for nothing.
@@ -316,10 +327,18 @@ func (s *session) fetchArrived(ctx context.Context, snap *mail.Snapshot, arrived
 	if s.sel.acct.ID() == s.acct.ID() {
 		arrived = without(snap, arrived, s.ownChange)
 	}
+	return s.fetchNew(ctx, snap, arrived, s.notify.fetch)
+}
+
+// fetchNew tells items of messages that the client did not FETCH. RFC 5465 sections 5.2 and 7.
+func (s *session) fetchNew(ctx context.Context, snap *mail.Snapshot, uids mail.UIDSet, items []imap.FetchItem) error {
+	if len(uids) == 0 || len(items) == 0 {
+		return nil
+	}
 	f := fetchers.Get().(*fetcher)
 	defer f.close()
-	f.s, f.plan, f.buf, f.text = s, s.plan(&imap.Fetch{UID: true, Items: s.notify.fetch}), getBuffer(), getBuffer()
+	f.s, f.plan, f.buf, f.text = s, s.plan(&imap.Fetch{UID: true, Items: items}), getBuffer(), getBuffer()
 	f.snap = snap
-	_, err := f.run(ctx, arrived)
+	_, err := f.run(ctx, uids)
 	return err
 }

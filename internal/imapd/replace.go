@@ -36,7 +36,7 @@ func (s *session) replace(ctx context.Context, c *imap.Replace) error {
 		b = imap.AppendAppendUIDCode(b, done.UIDValidity, mail.SetOf(done.UIDs...))
 		s.out.buf = imap.AppendText(b, "replaced")
 	}
-	return s.syncDone(ctx)
+	return s.syncExpunged(ctx, done.ModSeq)
 }
 
 // replaced is the message that is to go.
@@ -51,8 +51,8 @@ func (s *session) replaced(c *imap.Replace) (mail.UID, error) {
 	return uids[0].Start, nil
 }
 
-// put replaces a message. Between two accounts there is no one step: the new message is there before the old
-// one goes.
+// put replaces a message; the ModSeq is that of the old one's account. Between two accounts there is no one step: the new
+// message is there before the old one goes.
 func (s *session) put(ctx context.Context, old mail.UID, a *appender) (mail.Appended, error) {
 	from, to := s.sel, a.target
 	if from.acct.ID() == to.acct.ID() {
@@ -62,5 +62,6 @@ func (s *session) put(ctx context.Context, old mail.UID, a *appender) (mail.Appe
 	if err != nil {
 		return done, err
 	}
-	return done, expungeUIDs(context.WithoutCancel(ctx), from.acct, from.id, mail.SetOf(old))
+	done.ModSeq, err = expungeUIDs(context.WithoutCancel(ctx), from.acct, from.id, mail.SetOf(old))
+	return done, err
 }

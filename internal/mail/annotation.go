@@ -19,10 +19,10 @@ type Annotation struct {
 type Annotations interface {
 	// Annotations lists those that viewer sees, by name. SpecialUseEntry is among them while the mailbox has a use.
 	Annotations(ctx context.Context, mailbox MailboxID, viewer AccountID) ([]Annotation, error)
-	// Annotate sets the annotations of a mailbox, Nil takes away; all or none, under one ModSeq (of the account, not of the
-	// mailbox), none if nothing is other than before. A SpecialUseEntry, of a mailbox, gives it these uses and takes them
-	// from others. A rename keeps annotations (of INBOX: both have them then), a deletion deletes them. Kinds Invalid (a name,
-	// a value too large, an unknown use), Limit (too many, or too much of them).
+	// Annotate sets the annotations of a mailbox, Nil takes away; all or none, under one ModSeq, which is the mailbox's
+	// HighestMod then (RFC 7162 section 3.2), none if nothing is other than before. A SpecialUseEntry, of a mailbox, gives it
+	// these uses and takes them from others. A rename keeps annotations (of INBOX: both have them then), a deletion deletes
+	// them. Kinds Invalid (a name, a value too large, an unknown use), Limit (too many, or too much of them).
 	Annotate(ctx context.Context, mailbox MailboxID, viewer AccountID, set []Annotation) (ModSeq, error)
 	// Annotated lists those of all mailboxes and the account that were set or removed after since, as viewer sees it,
 	// without values. Of a mailbox the last MaxRemovedAnnotations removals are remembered. Without a change it costs as little as Usage.

@@ -105,6 +105,9 @@ func (h *handle) Annotate(ctx context.Context, mailbox mail.MailboxID, viewer ma
 		return 0, err
 	}
 	a.modSeq++
+	if b != nil {
+		b.HighestMod = a.modSeq
+	}
 	for k, n := range changes {
 		n.ModSeq = a.modSeq
 		a.annotations[k] = n

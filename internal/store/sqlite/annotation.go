@@ -143,7 +143,23 @@ func (w *annotator) run(set []mail.Annotation) error {
 		more && w.t.st.annotations > mail.MaxAnnotationOctets {
 		return refuse("annotate", mail.Limit, "")
 	}
+	if err := w.changed(); err != nil {
+		return err
+	}
 	return w.forget()
+}
+
+// changed gives the mailbox the ModSeq of the change. RFC 7162 section 3.2.
+func (w *annotator) changed() error {
+	if w.mailbox == 0 {
+		return nil
+	}
+	b, err := w.t.box(w.mailbox)
+	if err != nil {
+		return err
+	}
+	b.HighestMod = w.mod
+	return w.t.storeBox(&b)
 }
 
 // change is the ModSeq of the change.

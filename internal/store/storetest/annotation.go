@@ -57,12 +57,15 @@ func (e *env) wantAnnotated(since mail.ModSeq, viewer mail.AccountID, want ...st
 }
 
 var annotationCases = []testCase{
-	{"Annotate sets, replaces and takes away, under one ModSeq of the account and none of the mailbox", func(e *env) {
-		before, box := e.modSeq(), e.box("INBOX")
+	{"Annotate sets, replaces and takes away, under one ModSeq, the mailbox's highest", func(e *env) {
+		before := e.modSeq()
 		mod, err := e.annotate(1, "/shared/comment=a", "/private/comment=b\x00\xff", "/Shared/Vendor/X/y=")
 		e.ok(err)
-		if mod != before+1 || e.modSeq() != mod || e.box("INBOX").HighestMod != box.HighestMod {
+		if mod != before+1 || e.modSeq() != mod || e.box("INBOX").HighestMod != mod {
 			e.Errorf("ModSeq %d, before %d, mailbox %d", mod, before, e.box("INBOX").HighestMod)
+		}
+		if id := e.box("Drafts"); id.HighestMod >= mod {
+			e.Errorf("another mailbox has %d", id.HighestMod)
 		}
 		e.wantAnnotations(1, "alice", "/private/comment=b\x00\xff", "/shared/comment=a", "/shared/vendor/x/y=")
 		_, err = e.annotate(1, "/shared/comment=c", "/shared/vendor/x/y")
