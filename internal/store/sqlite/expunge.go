@@ -76,6 +76,25 @@ func (t *tx) expunge(b *box, uids mail.UIDSet, mod mail.ModSeq, marked bool) (ma
 	return removed, err
 }
 
+// empty removes all messages from b, whose counters it changes. Unlike expunge it looks at none of them: what goes is all that
+// the mailbox counts.
+func (t *tx) empty(b *box, mod mail.ModSeq) error {
+	err := t.pages(b.ID, mail.UIDSet{{Start: 1, Stop: 1<<32 - 1}}, func() error {
+		if len(t.marks.uids) == 0 {
+			return nil
+		}
+		if err := t.storeExpunged(b.ID, mod, &t.marks); err != nil {
+			return err
+		}
+		t.marks.resize(0)
+		return t.storePage(b.ID, mod)
+	})
+	t.st.usage.Messages -= int64(b.Messages)
+	t.st.usage.Storage -= b.Size
+	b.Messages, b.Unseen, b.Deleted, b.Size = 0, 0, 0, 0
+	return err
+}
+
 // subtract takes the messages out of the counters of the mailbox and of the account.
 func (t *tx) subtract(b *box, out *marks) error {
 	key := pageKey(b.ID, out.no)

@@ -175,7 +175,7 @@ func (a *account) DeleteMailbox(ctx context.Context, name string) error {
 		if b == nil {
 			return refuse("delete", mail.NotFound, name)
 		}
-		if _, err := t.expunge(b, mail.UIDSet{{Start: 1, Stop: 1<<32 - 1}}, t.next(), false); err != nil {
+		if err := t.empty(b, t.next()); err != nil {
 			return err
 		}
 		b.gone = t.at
