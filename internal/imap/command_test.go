@@ -117,10 +117,10 @@ func TestList(t *testing.T) {
 		`LSUB "" &Jjo-*`: &LSub{"", "☺*"},
 	}.run(t)
 	bad{"LIST", `LIST ""`, `LIST "" `, `LIST "" ()`, `LIST "" (a`, `LIST (FOO) "" %`, `LIST (RECURSIVEMATCH) "" %`,
-		`LIST (RECURSIVEMATCH REMOTE) "" %`, `LIST (CHILDREN) "" %`,
+		`LIST (RECURSIVEMATCH REMOTE) "" %`, `LIST (RECURSIVEMATCH SPECIAL-USE) "" %`, `LIST (CHILDREN) "" %`,
 		`LIST "" % FOO`, `LIST "" % RETURN`, `LIST "" % RETURN (REMOTE)`, `LIST "" % RETURN (STATUS)`,
 		`LIST "" % RETURN (STATUS ())`, `LIST "" % RETURN (METADATA)`, `LIST "" % RETURN (METADATA ())`,
-		`LIST "" % RETURN (METADATA (comment))`, `LIST "" % (CHILDREN)`, `LIST "" &`,
+		`LIST "" % RETURN (METADATA (comment))`, `LIST "" % (CHILDREN)`,
 		`LIST () ()`, `LIST (SUBSCRIBED)"" %`, `LSUB ""`, `LSUB`, `LIST "" (` + strings.Repeat("a ",
 			100) + `a)`}.run(t)
 }

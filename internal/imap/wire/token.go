@@ -274,27 +274,44 @@ func unescape(b []byte, escapes int) string {
 // MustMailbox must read a mailbox name. RFC 9051 section 5.1.
 func (d *Decoder) MustMailbox(dst *string) bool {
 	var s string
-	return d.MustAString(&s) && d.name(s, dst)
+	if !d.MustAString(&s) {
+		return false
+	}
+	var ok bool
+	*dst, ok = d.name(s)
+	switch {
+	case ok:
+		return true
+	case d.utf8:
+		return d.Fail("mailbox name is not UTF-8")
+	}
+	return d.Fail("mailbox name is not modified UTF-7")
 }
 
-// MustListMailbox must read a mailbox name that may hold wildcards. RFC 9051 section 9.
+// NoName is what a pattern becomes that can match nothing, as its encoding is none: no mailbox has a control character in
+// its name.
+const NoName = "\x01"
+
+// MustListMailbox must read a mailbox name that may hold wildcards. What is malformed beyond the syntax is NoName: a
+// server ignores such a pattern. RFC 9051 sections 6.3.9 and 9.
 func (d *Decoder) MustListMailbox(dst *string) bool {
 	var s string
 	if !d.take(listChars, &s) && !d.String(&s) {
 		return d.expected("a mailbox pattern")
 	}
-	return d.name(s, dst)
+	var ok bool
+	if *dst, ok = d.name(s); !ok {
+		*dst = NoName
+	}
+	return true
 }
 
-// name makes UTF-8 of a name as the client writes it.
-func (d *Decoder) name(s string, dst *string) bool {
+// name is a name as the client writes it, in UTF-8; false if it can be none.
+func (d *Decoder) name(s string) (string, bool) {
 	if d.utf8 {
-		*dst = s
-		return utf8.ValidString(s) || d.Fail("mailbox name is not UTF-8")
+		return s, utf8.ValidString(s)
 	}
-	var ok bool
-	*dst, ok = DecodeName(s)
-	return ok || d.Fail("mailbox name is not modified UTF-7")
+	return DecodeName(s)
 }
 
 // number reads a number of at most limit.

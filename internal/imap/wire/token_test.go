@@ -53,7 +53,8 @@ func TestProductions(t *testing.T) {
 		{"RFC 9051 section 9 flag", text((*Decoder).MustFlag), map[string]string{
 			`\Seen`: `\Seen`, "$Junk": "$Junk", `\`: bad, `\*`: bad, `\\`: bad, "(": bad}},
 		{"RFC 9051 section 9 list-mailbox", text((*Decoder).MustListMailbox), map[string]string{
-			"%/*]": "%/*]", `"*"`: "*", "{1+}\r\n%": "%", "(": bad, "&Jjo-": "☺"}},
+			"%/*]": "%/*]", `"*"`: "*", "{1+}\r\n%": "%", "(": bad, "&Jjo-": "☺",
+			"&": NoName, "&*": NoName, "{3+}\r\n\xc3\xbc*": NoName}},
 		{"RFC 3501 section 5.1.3 mailbox", text((*Decoder).MustMailbox), map[string]string{
 			"&U,BTFw-": "台北", `"a b"`: "a b", "&": bad, "&x": bad, `"grüße"`: bad, "{4+}\r\na\xc3\xbcb": bad,
 			"a&-b": "a&b"}},
