@@ -147,10 +147,11 @@ func (p pieces) Write(b []byte) (int, error) {
 // TestInProcessInPieces does so with clients whose octets come one by one: the engine waits everywhere in a command.
 func TestInProcessInPieces(t *testing.T) {
 	addr := startEngine(t, false)
+	together := []string{"starttls_injection", "compress"} // they have what follows a command arrive with it
 	t.Run("scripts", func(t *testing.T) {
 		RunDir(t, "testdata", users(func() (net.Conn, error) {
 			c, err := net.Dial("tcp", addr)
 			return pieces{c}, err
-		}), "starttls_injection")
+		}), together...)
 	})
 }
