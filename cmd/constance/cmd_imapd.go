@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +16,7 @@ import (
 )
 
 func (p *program) imapdCmd() *cobra.Command {
-	implicit := false
+	implicit, processors := false, 0
 	c := &cobra.Command{
 		Use:   "imapd",
 		Short: "The IMAP service, started by a master",
@@ -24,13 +25,25 @@ first octet if --tls is given. Without TLS only clients on the same host can log
 		Example: `  imap  cmd="constance imapd --data /var/lib/constance" listen="imap" prefork=2        # in cyrus.conf
   imaps cmd="constance imapd -s --data /var/lib/constance" listen="imaps" prefork=2`,
 		Args: args(0, 0),
-		RunE: func(c *cobra.Command, _ []string) error { return p.imapd(c.Context(), implicit) },
+		RunE: func(c *cobra.Command, _ []string) error { return p.imapd(c.Context(), implicit, processors) },
 	}
 	c.Flags().BoolVarP(&implicit, "tls", "s", false, "TLS from the first octet, as on port 993")
+	c.Flags().IntVar(&processors, "processors", 0,
+		"processors to work on, but for searches of large mailboxes, which may use all (default: all)")
 	return c
 }
 
-func (p *program) imapd(ctx context.Context, implicit bool) error {
+// workOn has this process work on so many processors, all for 0, and returns how many there are.
+func workOn(processors int) (all int) {
+	all = runtime.GOMAXPROCS(0)
+	if processors > 0 && processors < all {
+		runtime.GOMAXPROCS(processors)
+	}
+	return all
+}
+
+func (p *program) imapd(ctx context.Context, implicit bool, processors int) error {
+	all := workOn(processors)
 	name := "imap"
 	if implicit {
 		name = "imaps"
@@ -50,6 +63,7 @@ func (p *program) imapd(ctx context.Context, implicit bool) error {
 		Admin: w.conf.IMAP.Admin, Comment: w.conf.IMAP.Comment,
 		AppendLimit: w.conf.IMAP.AppendLimit, Limits: limits, Idle: w.conf.IMAP.IdleTime, Login: w.conf.IMAP.LoginTime,
 		MessageLimit: w.conf.IMAP.MessageLimit, LimitSaving: w.conf.IMAP.MessageLimitFor == "saving",
+		Processors:       all,
 		NoUnauthenticate: !w.conf.IMAP.Unauthenticate,
 		Events:           imapd.Events{End: w.imapSession, Command: w.imapCommand},
 	})

@@ -268,14 +268,19 @@ func (s *server) masterConfig(c *config.Config) master.Config {
 		mc.Services = append(mc.Services, master.Service{Name: name, Argv: s.argv(verb...), Listen: []string{listen}, Prefork: prefork,
 			MaxChild: workers, DrainOver: true, Life: life(c.Server.Hung), Silence: c.Server.Hung, MaxMemory: memory[name]})
 	}
-	add("imap", c.Listen.IMAP, c.IMAP.Workers, c.IMAP.Workers, "imapd")
-	add("imaps", c.Listen.IMAPS, c.IMAP.Workers, c.IMAP.Workers, "imapd", "-s")
+	each := strconv.Itoa(processorsOf(c.IMAP.Workers, runtime.GOMAXPROCS(0)))
+	add("imap", c.Listen.IMAP, c.IMAP.Workers, c.IMAP.Workers, "imapd", "--processors", each)
+	add("imaps", c.Listen.IMAPS, c.IMAP.Workers, c.IMAP.Workers, "imapd", "-s", "--processors", each)
 	add("lmtp", c.Listen.LMTP, c.LMTP.Workers, c.LMTP.Workers, "lmtpd")
 	add("http", c.Listen.HTTP, 1, 1, "httpd")
 	mc.Events = []master.Event{{Name: "purge", Argv: s.argv("purge", "--log"), Period: 24 * time.Hour}}
 	s.addIndexer(&mc, c.Store.Index)
 	return mc
 }
+
+// processorsOf is how many of all processors each of so many workers works on: more of them than there are only get in each
+// other's way. See docs/decisions/022-processors.md.
+func processorsOf(workers, all int) int { return (all + workers - 1) / workers }
 
 // addIndexer adds what writes the indexes of text: a daemon for accounts that searches name, and once a day all that have
 // one, or that should.

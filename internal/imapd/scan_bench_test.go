@@ -80,7 +80,7 @@ func benchmarkScan(b *testing.B, m *messagesTest) {
 				b.ReportAllocs()
 				for b.Loop() {
 					if first {
-						m.s.srv.searching = search.NewResources()
+						m.s.srv.searching = search.NewResources(0)
 					}
 					if _, err := m.do(c.line); err != nil {
 						b.Fatal(err)

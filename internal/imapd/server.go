@@ -51,6 +51,7 @@ type Options struct {
 	Progress    time.Duration // between two notes of a command's progress; default 5 seconds. RFC 9585
 	MaxBad      int           // BAD answers in a row that end a session; default 25
 	AllowPlain  bool          // passwords without TLS from other hosts
+	Processors  int           // that a search of a large mailbox may work on; default as many as the process works on
 
 	MessageLimit int  // messages that one command works on; 0: any number. RFC 9738
 	LimitSaving  bool // MessageLimit is for commands that save messages all or none: COPY and APPEND
@@ -127,7 +128,7 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{opts: o, sessions: make(map[uint64]*session), searching: search.NewResources()}
+	return &Server{opts: o, sessions: make(map[uint64]*session), searching: search.NewResources(o.Processors)}
 }
 
 func orDefault[T int | int64 | time.Duration](p *T, v T) {

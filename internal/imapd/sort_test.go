@@ -193,7 +193,7 @@ func benchmarkSort(b *testing.B, n int, line string, cold bool) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if cold {
-			m.s.srv.searching = search.NewResources()
+			m.s.srv.searching = search.NewResources(0)
 		}
 		if _, err := m.do(line); err != nil {
 			b.Fatal(err)

@@ -40,7 +40,7 @@ func newMailboxTest(t testing.TB, messages []string) *mailboxTest {
 // mailboxTestOf is the INBOX of an account that gets these messages.
 func mailboxTestOf(t testing.TB, acct mail.Account, messages []string) *mailboxTest {
 	t.Helper()
-	m := &mailboxTest{t: t, acct: acct, in: Scope{Resources: NewResources(), Account: acct}}
+	m := &mailboxTest{t: t, acct: acct, in: Scope{Resources: NewResources(0), Account: acct}}
 	m.open()
 	for _, text := range messages {
 		m.append(text)

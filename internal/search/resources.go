@@ -1,7 +1,5 @@
 package search
 
-import "runtime"
-
 // Resources are what all searches of a process share: goroutines to get through large mailboxes sooner, no
 // more than there are processors, and memory for what SORT, THREAD and searches of texts read of mailboxes,
 // columnCacheSize octets of it. Safe for concurrent use.
@@ -10,7 +8,8 @@ type Resources struct {
 	hands   *hands
 }
 
-// NewResources are those of a process that begins.
-func NewResources() *Resources {
-	return &Resources{columns: newColumnCache(columnCacheSize), hands: &hands{free: runtime.GOMAXPROCS(0)}}
+// NewResources are those of a process that begins. Processors is how many a search of a large mailbox may work on,
+// if they are more than the process works on now.
+func NewResources(processors int) *Resources {
+	return &Resources{columns: newColumnCache(columnCacheSize), hands: newHands(processors)}
 }

@@ -2,16 +2,34 @@ package search
 
 import (
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 )
 
 // hands counts the goroutines that searches of a process may have for themselves to get through a large
 // mailbox sooner. They are no more than there are processors, so that many searches at a time do not cost
-// more than one after the other.
+// more than one after the other. While a search has them, the process works on as many processors.
 type hands struct {
 	mu   sync.Mutex // guards free
 	free int
+	own  int // processors that the process works on by itself; 0: they are never changed
+}
+
+// newHands are as many as there are processors to have, and no fewer than the process works on now.
+func newHands(processors int) *hands {
+	own := runtime.GOMAXPROCS(0)
+	if processors <= own {
+		return &hands{free: own}
+	}
+	return &hands{free: processors, own: own}
+}
+
+// work has the process work on n processors.
+func (h *hands) work(n int) {
+	if h.own > 0 {
+		runtime.GOMAXPROCS(n)
+	}
 }
 
 // take is how many goroutines the caller may have, until it gives them back: 0 or at least two.
@@ -23,6 +41,7 @@ func (h *hands) take() int {
 		return 0
 	}
 	h.free = 0
+	h.work(n)
 	return n
 }
 
@@ -30,6 +49,9 @@ func (h *hands) give(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.free += n
+	if n > 0 {
+		h.work(h.own)
+	}
 }
 
 // outcome is what became of a step.

@@ -2,6 +2,7 @@ package search
 
 import (
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -71,6 +72,27 @@ func TestInTurnsPanic(t *testing.T) {
 		return 0, nil
 	}, func(int, int) error { return nil })
 	t.Errorf("a panic is lost: %v", err)
+}
+
+// TestHandsWork: who has the goroutines has as many processors, until it gives them back; who got none changes nothing.
+func TestHandsWork(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	h := newHands(3)
+	for range 2 {
+		n := h.take()
+		h.give(h.take())
+		if got := runtime.GOMAXPROCS(0); n != 3 || got != 3 {
+			t.Errorf("%d goroutines on %d processors, want 3", n, got)
+		}
+		h.give(n)
+		if got := runtime.GOMAXPROCS(0); got != 1 {
+			t.Errorf("%d processors afterwards, want 1", got)
+		}
+	}
+	runtime.GOMAXPROCS(3)
+	if h = newHands(2); h.free != 3 || h.own != 0 {
+		t.Errorf("%d goroutines, own %d, want those of a process that works on more", h.free, h.own)
+	}
 }
 
 // TestHands: there are two or more goroutines to have, or none.
