@@ -73,8 +73,10 @@ func (c *Client) Read() (string, error) {
 		return "", err
 	}
 	var b strings.Builder
+	var line string
 	for {
-		line, err := c.in.ReadString('\n')
+		var err error
+		line, err = c.in.ReadString('\n')
 		b.WriteString(line)
 		if err != nil && b.Len() > 0 {
 			err = amid(err)
@@ -94,7 +96,7 @@ func (c *Client) Read() (string, error) {
 		}
 	}
 	s, ok := strings.CutSuffix(b.String(), "\r\n")
-	if !ok {
+	if !ok || line == "\n" { // the CR of a literal before it
 		return s, fmt.Errorf("response %q does not end with CRLF", s)
 	}
 	if c.trace != nil {
