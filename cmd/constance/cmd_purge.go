@@ -21,7 +21,8 @@ func (p *program) purgeCmd() *cobra.Command {
 		Short: "Give back the room of expunged messages",
 		Long: `Removes for good what was expunged longer ago than the time of store.purge_after
 in the configuration, for one user or all, and the accounts of users that an
-administrator deleted by IMAP longer ago than that. The server does it once a day.
+administrator deleted by IMAP longer ago than that; and from ACLs the login names that
+nobody has any more. The server does it once a day.
 An account that fails does not stop the others.`,
 		Example: "  constance purge\n  constance purge alice --after 0s    # at once",
 		Args:    args(0, 1),
@@ -34,7 +35,7 @@ An account that fails does not stop the others.`,
 				if after == "" {
 					grace = b.conf.Store.PurgeAfter
 				}
-				users, err := b.selectUsers(c.Context(), a)
+				users, err := b.selectAccounts(c.Context(), a)
 				if err != nil {
 					return err
 				}
@@ -92,6 +93,9 @@ func purge(ctx context.Context, b *backend, users []auth.User, before time.Time)
 		var r mail.PurgeResult
 		if err == nil {
 			r, err = b.store.Account(u.Account).Purge(ctx, before)
+		}
+		if err == nil {
+			err = b.withdraw(ctx, u.Account, b.nobody(ctx))
 		}
 		if err != nil {
 			failures = append(failures, fmt.Errorf("purge %s: %w", u.Login, err))

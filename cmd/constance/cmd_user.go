@@ -123,7 +123,8 @@ func (p *program) userRemoveCmd() *cobra.Command {
 		Short: "Remove a user",
 		Long: `Removes a login name. The mail of its account stays on disk, unless --mail is
 given: then it is gone for good. Two login names can have the same account;
---mail is refused while another login name has it.`,
+--mail is refused while another login name has it. The name leaves its groups and the
+ACLs of the mailboxes that were shared with it.`,
 		Example: "  constance user remove carol\n  constance user remove carol --mail",
 		Args:    args(1, 1),
 		RunE: func(c *cobra.Command, a []string) error {
@@ -148,10 +149,13 @@ func (b *backend) removeUser(ctx context.Context, login string, withMail bool) e
 			return hinted(fmt.Errorf("%s has the same account as %s", others[0], u.Login), "remove it first, or leave --mail out")
 		}
 	}
-	if err := b.users.Remove(ctx, u.Login); err != nil || !withMail {
+	if err := b.users.Remove(ctx, u.Login); err != nil {
 		return err
 	}
-	return b.store.Remove(ctx, u.Account)
+	if withMail {
+		err = b.store.Remove(ctx, u.Account)
+	}
+	return errors.Join(err, b.forget(ctx, u.Login))
 }
 
 // others are the other login names of a user's account.
@@ -161,8 +165,8 @@ func (b *backend) others(ctx context.Context, u auth.User) ([]string, error) {
 }
 
 const renameLong = `Gives a user another login name. The account with all its mail, the password
-and the groups go with it; what others have shared with the old name they have to share
-with the new one. Sessions that are logged in go on.
+and the groups go with it; the old name leaves the ACLs of the mailboxes that were shared
+with it: others have to share them with the new one. Sessions that are logged in go on.
 
 The account of a user whom an administrator has deleted by IMAP (DELETE user/LOGIN,
 or cyradm's deletemailbox) is kept under a name that begins with DELETED/ for the time
@@ -191,7 +195,10 @@ func (p *program) userRenameCmd() *cobra.Command {
 				if err != nil && mail.KindOf(err) == mail.Exists {
 					return fmt.Errorf("there is a user %s already", login)
 				}
-				return err
+				if err != nil {
+					return err
+				}
+				return b.forget(c.Context(), u.Login)
 			})
 		},
 	}

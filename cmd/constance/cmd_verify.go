@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/constance-mail/constance/internal/auth"
+	"github.com/constance-mail/constance/internal/imapd"
 	"github.com/constance-mail/constance/internal/mail"
 )
 
@@ -24,16 +25,17 @@ func (p *program) verifyCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify [USER]",
 		Short: "Recompute everything and report what differs",
-		Long: `Recomputes what can be recomputed for the account of a user, or of all users:
-counters, quota, sizes, digests, checksums, references. Each difference is
-printed. Nothing is changed but the index of who shares with whom, which is
-written anew, and nobody is blocked for long. The exit code is 1 if
-there is a difference. An account that cannot be read does not stop the others.`,
+		Long: `Recomputes what can be recomputed for the account of a user, or of all users
+and the server's own ("(server)": its annotations): counters, quota, sizes, digests,
+checksums, references. Each difference is printed. Nothing is changed but the index
+of who shares with whom, which is written anew, and nobody is blocked for long. The
+exit code is 1 if there is a difference. An account that cannot be read does not stop
+the others.`,
 		Example: "  constance verify\n  constance verify alice --json",
 		Args:    args(0, 1),
 		RunE: func(c *cobra.Command, a []string) error {
 			return p.with(func(b *backend) error {
-				users, err := b.selectUsers(c.Context(), a)
+				users, err := b.selectAccounts(c.Context(), a)
 				if err != nil {
 					return err
 				}
@@ -75,6 +77,16 @@ func (p *program) verify(ctx context.Context, b *backend, users []auth.User) err
 		fmt.Fprintf(p.stdout, "%d accounts, no problem\n", len(users))
 	}
 	return nil
+}
+
+// selectAccounts are selectUsers and, unless one is named, whoever has the annotations of the server.
+func (b *backend) selectAccounts(ctx context.Context, names []string) ([]auth.User, error) {
+	users, err := b.selectUsers(ctx, names)
+	s, ok := b.store.(interface{ Exists(mail.AccountID) bool })
+	if err == nil && len(names) == 0 && ok && s.Exists(imapd.ServerAccount) {
+		users = append(users, auth.User{Login: "(" + string(imapd.ServerAccount) + ")", Account: imapd.ServerAccount})
+	}
+	return users, err
 }
 
 // selectUsers is the named user, or one user of each account.

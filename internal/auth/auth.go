@@ -28,7 +28,8 @@ type Directory interface {
 	SetHash(ctx context.Context, login, hash string) error
 	// SetDisabled lets a user log in or not. Kind NotFound.
 	SetDisabled(ctx context.Context, login string, disabled bool) error
-	// Remove takes the login name away, not the mail of its account. Kind NotFound.
+	// Remove takes the login name away, and out of its groups, not the mail of its account. What ACLs say of it is the
+	// caller's to take away. Kind NotFound.
 	Remove(ctx context.Context, login string) error
 	// Rename gives a user another login name, with the account, the password and the groups that go with it; what ACLs
 	// say of the old name they do not say of the new one. A name by DeletedLogin is allowed, too. Kinds NotFound, Exists,

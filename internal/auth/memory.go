@@ -99,6 +99,7 @@ func (m *Memory) Remove(_ context.Context, login string) error {
 		return noUser(login)
 	}
 	delete(m.users, login)
+	maps.DeleteFunc(m.members, func(k member, _ bool) bool { return k.login == login })
 	return nil
 }
 

@@ -9,9 +9,9 @@ import (
 	"github.com/constance-mail/constance/internal/mail"
 )
 
-// serverAccount has the shared annotations of the server, and nothing else. No user has it: identifiers of accounts that
+// ServerAccount has the shared annotations of the server, and nothing else. No user has it: identifiers of accounts that
 // are given out are longer.
-const serverAccount mail.AccountID = "server"
+const ServerAccount mail.AccountID = "server"
 
 // The entries of the server that are settings, too. RFC 5464 sections 6.2.1 and 6.2.2.
 const (
@@ -20,14 +20,14 @@ const (
 )
 
 // sharedEntries is the account with the shared annotations of the server.
-func (s *Server) sharedEntries() mail.Account { return s.opts.Store.Account(serverAccount) }
+func (s *Server) sharedEntries() mail.Account { return s.opts.Store.Account(ServerAccount) }
 
 // serverEntries are the shared entries of the server, by name: those of the settings, and those that administrators have
 // set by SETMETADATA, which count first. RFC 5464 section 3.2.1.1.
 func (s *session) serverEntries(ctx context.Context) ([]mail.Annotation, error) {
 	var out []mail.Annotation
 	if s.srv.opts.Sharing.Directory != nil { // else there are no administrators
-		list, err := s.srv.sharedEntries().Annotations(ctx, 0, serverAccount)
+		list, err := s.srv.sharedEntries().Annotations(ctx, 0, ServerAccount)
 		if err != nil {
 			return nil, err
 		}

@@ -280,7 +280,22 @@ func (d *directory) SetDisabled(ctx context.Context, login string, disabled bool
 
 // Remove implements auth.Directory.
 func (d *directory) Remove(ctx context.Context, login string) error {
-	return d.change(ctx, "remove user", login, "DELETE FROM user WHERE login = ?1", func(stmt) {})
+	return d.write(ctx, "remove user", login, func(c *conn) error {
+		s, err := c.prep("DELETE FROM user WHERE login = ?")
+		if err != nil {
+			return err
+		}
+		if err := s.text(1, login).run(); err != nil {
+			return err
+		}
+		if c.Changes() == 0 {
+			return refuse("remove user", mail.NotFound, login)
+		}
+		if s, err = c.prep("DELETE FROM member WHERE login = ?"); err != nil {
+			return err
+		}
+		return s.text(1, login).run()
+	})
 }
 
 // Rename implements auth.Directory.

@@ -40,6 +40,13 @@ func sharing(t *testing.T, d, other auth.Directory) {
 	if err := errors.Join(d.SetMember(ctx, "staff", "bob", false), d.SetMember(ctx, "staff", "alice", false)); err != nil {
 		t.Error(err)
 	}
+	if err := errors.Join(d.Add(ctx, []auth.User{{Login: "eve"}}, false), d.SetMember(ctx, "all", "eve", true),
+		d.Remove(ctx, "eve")); err != nil {
+		t.Error(err)
+	}
+	if g, err := other.Groups(ctx, "eve"); err != nil || len(g) > 0 {
+		t.Errorf("the groups of one who was removed: %v, %v", g, err)
+	}
 	var all []string
 	stop := errors.New("stop")
 	err := d.Members(ctx, func(g, l string) error { all = append(all, g+" "+l); return nil })

@@ -76,6 +76,12 @@ func (s *store) accountDir(id mail.AccountID) string {
 
 func (s *store) changedPath(id string) string { return s.accountDir(mail.AccountID(id)) + "/changed" }
 
+// Exists tells whether there is an account: using one that is not there makes it.
+func (s *store) Exists(id mail.AccountID) bool {
+	_, err := os.Stat(s.changedPath(string(id)))
+	return err == nil
+}
+
 // Account implements mail.Store. All handles of a process to an account are one.
 func (s *store) Account(id mail.AccountID) mail.Account {
 	s.mu.Lock()
