@@ -121,20 +121,37 @@ func TestKeysRoundTrip(t *testing.T) {
 	})
 }
 
+// FuzzKeys: any octets are refused, or keys that are read again as they were written.
 func FuzzKeys(f *testing.F) {
 	f.Add(string(appendKeys(nil, &mail.Digest{References: []string{"a@b"}}, 1)))
-	f.Fuzz(func(_ *testing.T, s string) { readKeys([]byte(s), &mail.Digest{}, mail.ColKeys, &arena{}) }) // any octets are refused or read
+	f.Add(string(appendKeys(nil, &mail.Digest{References: []string{"", "x"}}, 1<<40)))
+	f.Fuzz(func(t *testing.T, s string) {
+		var in, out mail.Digest
+		if !readKeys([]byte(s), &in, mail.ColKeys, &arena{}) {
+			return
+		}
+		again := appendKeys(nil, &in, in.Thread)
+		if !readKeys(again, &out, mail.ColKeys, &arena{}) || !reflect.DeepEqual(in, out) {
+			t.Errorf("%q: got %+v, want %+v", s, out, in)
+		}
+	})
 }
 
+// FuzzPage: any octets are refused, or pages that are read again as they were written.
 func FuzzPage(f *testing.F) {
 	m := marks{uids: []mail.UID{1}, flags: []mail.FlagSet{1}, mods: []mail.ModSeq{1}}
 	f.Add(m.encode(nil))
-	f.Fuzz(func(_ *testing.T, b []byte) {
-		var m marks
-		var x fixed
+	f.Add(beginPage(nil, []mail.UID{0, 7}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var m, again marks
+		var x, after fixed
 		b = endPage(b) // get past the checksum
-		_ = m.decode(0, b)
-		_ = x.decode(0, b)
+		if m.decode(0, b) == nil && (again.decode(0, m.encode(nil)) != nil || !reflect.DeepEqual(m, again)) {
+			t.Errorf("%q: got %+v, want %+v", b, again, m)
+		}
+		if x.decode(0, b) == nil && (after.decode(0, x.encode(nil)) != nil || !reflect.DeepEqual(x, after)) {
+			t.Errorf("%q: got %+v, want %+v", b, after, x)
+		}
 	})
 }
 
