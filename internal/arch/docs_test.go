@@ -1,8 +1,11 @@
 package arch
 
 import (
+	"fmt"
 	"go/ast"
 	"go/token"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -96,6 +99,27 @@ func receiverExported(f *ast.FuncDecl) bool {
 			return x.IsExported()
 		default:
 			return false
+		}
+	}
+}
+
+// The number of a decision is its own: in the name of its file and in its title.
+func TestDecisionsAreNumbered(t *testing.T) {
+	files, err := filepath.Glob("../../docs/decisions/*.md")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no decisions: %v", err)
+	}
+	for i, path := range files {
+		name := filepath.Base(path)
+		if want := fmt.Sprintf("%03d-", i+1); !strings.HasPrefix(name, want) {
+			t.Fatalf("%s: the next number is %s", name, want)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("# %d. ", i+1); !strings.HasPrefix(string(text), want) {
+			t.Errorf("%s: the title does not begin with %q", name, want)
 		}
 	}
 }
