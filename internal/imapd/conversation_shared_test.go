@@ -2,10 +2,12 @@ package imapd
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/constance-mail/constance/internal/auth"
 	"github.com/constance-mail/constance/internal/mail"
 	"github.com/constance-mail/constance/internal/store/mem"
+	"github.com/constance-mail/constance/internal/store/sqlite"
 )
 
 // guestBox is how the guest names the owner's INBOX.
@@ -120,34 +123,58 @@ func (u updates) learn(t testing.TB, log []string) {
 // sharedConversation is alice and bob, who both have alice's INBOX selected.
 type sharedConversation struct {
 	*conversation
-	known [2]updates
-	read  [2]int // of the peers' logs
+	stores [2]mail.Store
+	known  [2]updates
+	read   [2]int // of the peers' logs
 }
 
-func newSharedConversation(t testing.TB) *sharedConversation {
+// oneStore is a store in memory that both use.
+func oneStore(testing.TB) [2]mail.Store {
+	s := mem.New(mail.Options{})
+	return [2]mail.Store{s, s}
+}
+
+// twoStores are two stores on one directory, as two processes have them.
+func twoStores(t testing.TB) (both [2]mail.Store) {
+	dir := t.TempDir()
+	for i := range both {
+		var err error
+		if both[i], err = sqlite.Open(dir, sqlite.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return both
+}
+
+func newSharedConversation(t testing.TB, stores [2]mail.Store) *sharedConversation {
 	d := auth.NewMemory()
 	if err := d.Add(context.Background(), []auth.User{{Login: "alice", Account: "alice"}, {Login: "bob", Account: "bob"}}, false); err != nil {
 		t.Fatal(err)
 	}
-	k := &sharedConversation{conversation: &conversation{t: t, store: mem.New(mail.Options{})}}
-	k.srv = New(Options{Store: k.store, Auth: anybody{}, MaxBad: 1 << 20, Log: errorsTo(t), Sharing: Sharing{Directory: d, Others: "Other Users"},
-		Events: Events{End: func(e SessionEnd) {
-			k.mu.Lock()
-			defer k.mu.Unlock()
-			k.ends = append(k.ends, e)
-		}}})
+	k := &sharedConversation{conversation: &conversation{t: t, store: stores[0]}, stores: stores}
 	for i, login := range []string{"alice", "bob"} {
-		k.known[i] = updates{}
-		near, far := net.Pipe()
-		k.wg.Go(func() { k.srv.Serve(context.Background(), far, false) })
-		k.peers[i] = newPeer(near)
-		k.peers[i].read()
-		k.peers[i].say("LOGIN " + login + " secret")
+		k.connect(i, login, d)
 	}
 	k.peers[0].say("ENABLE QRESYNC", "SETACL INBOX bob lrswite", "SELECT INBOX")
 	k.peers[0].qresync = true
 	k.peers[1].say("SELECT " + guestBox)
 	return k
+}
+
+// connect logs one of them in, at the server that has his store.
+func (k *sharedConversation) connect(i int, login string, d auth.Directory) {
+	srv := New(Options{Store: k.stores[i], Auth: anybody{}, MaxBad: 1 << 20, Log: errorsTo(k.t), Sharing: Sharing{Directory: d, Others: "Other Users"},
+		Events: Events{End: func(e SessionEnd) {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			k.ends = append(k.ends, e)
+		}}})
+	k.known[i] = updates{}
+	near, far := net.Pipe()
+	k.wg.Go(func() { srv.Serve(context.Background(), far, false) })
+	k.peers[i] = newPeer(near)
+	k.peers[i].read()
+	k.peers[i].say("LOGIN " + login + " secret")
 }
 
 // burst has one of them say some commands.
@@ -184,7 +211,7 @@ func (k *sharedConversation) settle() {
 		}
 		p.say("NOOP")
 		k.learn(i)
-		acct := k.store.Account("alice").As(mail.AccountID([]string{"alice", "bob"}[i]))
+		acct := k.stores[i].Account("alice").As(mail.AccountID([]string{"alice", "bob"}[i]))
 		k.compareWith(acct, i)
 		for tag, u := range k.known[i] {
 			at := len(p.log)
@@ -214,36 +241,49 @@ func (k *sharedConversation) end() {
 			k.t.Errorf("a session ended with %q: %v", e.Reason, e.Err)
 		}
 	}
-	k.store.Close()
+	for _, s := range slices.Compact(k.stores[:]) {
+		if err := s.Close(); err != nil {
+			k.t.Error(err)
+		}
+	}
+}
+
+// eachPairOfStores has a test go through its rounds, rounds of them with a store in memory, fewer with two processes' stores.
+func eachPairOfStores(t *testing.T, rounds int, test func(k *sharedConversation, seed uint64)) {
+	for _, c := range []struct {
+		name   string
+		stores func(testing.TB) [2]mail.Store
+		rounds int
+	}{{"in memory", oneStore, rounds}, {"two processes", twoStores, rounds / 10}} {
+		t.Run(c.name, func(t *testing.T) {
+			if testing.Short() {
+				c.rounds /= 5
+			}
+			for seed := range uint64(c.rounds) {
+				k := newSharedConversation(t, c.stores(t))
+				test(k, seed)
+				k.settle()
+				k.end()
+			}
+		})
+	}
 }
 
 // TestSharedConversations: an owner and a guest work on one mailbox, in turn, with all that there is for that.
 func TestSharedConversations(t *testing.T) {
-	rounds := 300
-	if testing.Short() {
-		rounds = 20
-	}
-	for seed := range uint64(rounds) {
-		k := newSharedConversation(t)
+	eachPairOfStores(t, 200, func(k *sharedConversation, seed uint64) {
 		c := &choices{randomOctets(seed, 600)}
 		for n := 0; len(c.b) > 0; n++ {
 			if k.burst(c, c.next(2)); n%8 == 7 {
 				k.settle()
 			}
 		}
-		k.settle()
-		k.end()
-	}
+	})
 }
 
 // TestSharedConversationsAtOnce: they work at the same time.
 func TestSharedConversationsAtOnce(t *testing.T) {
-	rounds := 100
-	if testing.Short() {
-		rounds = 10
-	}
-	for seed := range uint64(rounds) {
-		k := newSharedConversation(t)
+	eachPairOfStores(t, 100, func(k *sharedConversation, seed uint64) {
 		var wg sync.WaitGroup
 		for i := range k.peers {
 			wg.Go(func() {
@@ -253,13 +293,14 @@ func TestSharedConversationsAtOnce(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		k.settle()
-		k.end()
-	}
+	})
 }
 
+// conversations is added to the seed of each conversation: another one gives others.
+var conversations = flag.Uint64("conversations", 0, "which random conversations to have")
+
 func randomOctets(seed uint64, n int) []byte {
-	r := rand.New(rand.NewPCG(seed, 4314))
+	r := rand.New(rand.NewPCG(seed+*conversations, 4314))
 	b := make([]byte, n)
 	for i := range b {
 		b[i] = byte(r.Uint32())

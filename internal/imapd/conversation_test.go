@@ -293,12 +293,7 @@ func TestConversations(t *testing.T) {
 		rounds = 30
 	}
 	for seed := range uint64(rounds) {
-		r := rand.New(rand.NewPCG(seed, 77))
-		b := make([]byte, 700)
-		for i := range b {
-			b[i] = byte(r.Uint32())
-		}
-		converse(t, b)
+		converse(t, randomOctets(seed, 700))
 	}
 }
 
@@ -313,12 +308,7 @@ func TestConversationsAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for i, p := range k.peers {
 			wg.Go(func() {
-				r := rand.New(rand.NewPCG(seed, uint64(i)))
-				b := make([]byte, 800)
-				for i := range b {
-					b[i] = byte(r.Uint32())
-				}
-				for c := (&choices{b}); len(c.b) > 0 && p.wrong == ""; {
+				for c := (&choices{randomOctets(seed<<1+uint64(i), 800)}); len(c.b) > 0 && p.wrong == ""; {
 					p.say(stay(c.burst())...)
 				}
 			})

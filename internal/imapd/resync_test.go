@@ -3,7 +3,6 @@ package imapd
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -20,14 +19,9 @@ func TestResync(t *testing.T) {
 		rounds = 40
 	}
 	for seed := range uint64(rounds) {
-		r := rand.New(rand.NewPCG(seed, 99))
-		b := make([]byte, 1500)
-		for i := range b {
-			b[i] = byte(r.Uint32())
-		}
 		k := newConversation(t)
 		k.peers[1].say("UID FETCH 1:* (UID FLAGS)")
-		for c := (&choices{b}); len(c.b) > 0; {
+		for c := (&choices{randomOctets(seed, 1500)}); len(c.b) > 0; {
 			k.resyncStep(c)
 		}
 		k.settled()
