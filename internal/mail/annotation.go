@@ -49,6 +49,25 @@ const (
 	MaxRemovedAnnotations = 100 // of a mailbox, to be told of
 )
 
+// The parts of the bounds that private entries of guests may take, who are not the owner: one eighth for one of them, half for all.
+const (
+	OneGuest  = 8
+	AllGuests = 2
+)
+
+// GuestUse is what private entries of guests take of the bounds.
+type GuestUse struct {
+	Entries int64 // of the mailbox
+	Octets  int64 // of the mailbox
+	Total   int64 // octets of the account
+}
+
+// Exceeds tells whether it is more than a part of the bounds, and more than it was before: less is never refused.
+func (u GuestUse) Exceeds(part int64, before GuestUse) bool {
+	return u.Entries > max(before.Entries, MaxAnnotations/part) || u.Octets > max(before.Octets, MaxMailboxOctets/part) ||
+		u.Total > max(before.Total, MaxAnnotationOctets/part)
+}
+
 // Private tells whether the annotation is of one viewer alone.
 func (a *Annotation) Private() bool { return strings.HasPrefix(a.Name, PrivateEntries) }
 

@@ -2,6 +2,7 @@ package mem
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -104,6 +105,9 @@ func (h *handle) Annotate(ctx context.Context, mailbox mail.MailboxID, viewer ma
 	if err := a.annotationsFit(mailbox, changes); err != nil {
 		return 0, err
 	}
+	if !a.guestsFit(h.id, mailbox, viewer, changes) {
+		return 0, refuse(op, mail.Limit, "")
+	}
 	a.modSeq++
 	if b != nil {
 		b.HighestMod = a.modSeq
@@ -193,6 +197,30 @@ func (a *account) annotationsFit(mailbox mail.MailboxID, changes map[entryKey]ma
 		return refuse("annotate", mail.Limit, "")
 	}
 	return nil
+}
+
+// guestsFit tells whether guests have no more than their part of the bounds after changes by a viewer.
+func (a *account) guestsFit(owner mail.AccountID, mailbox mail.MailboxID, viewer mail.AccountID, changes map[entryKey]mail.Annotation) bool {
+	if viewer == owner {
+		return true
+	}
+	after := maps.Clone(a.annotations)
+	maps.Copy(after, changes)
+	use := func(all map[entryKey]mail.Annotation, guest mail.AccountID) (u mail.GuestUse) {
+		for k, n := range all {
+			if n.Nil || k.viewer == "" || k.viewer == owner || guest != "" && k.viewer != guest {
+				continue
+			}
+			u.Total += n.Octets()
+			if k.mailbox == mailbox {
+				u.Entries++
+				u.Octets += n.Octets()
+			}
+		}
+		return u
+	}
+	return !use(after, viewer).Exceeds(mail.OneGuest, use(a.annotations, viewer)) &&
+		!use(after, "").Exceeds(mail.AllGuests, use(a.annotations, ""))
 }
 
 // forgetRemoved forgets the oldest of the removed annotations of a mailbox.

@@ -85,7 +85,11 @@ func (a *account) Annotate(ctx context.Context, mailbox mail.MailboxID, viewer m
 	}
 	err = a.update(ctx, "annotate", string(a.id), func(t *tx) error {
 		w := annotator{t: t, mailbox: mailbox, viewer: viewer}
-		err := w.run(clean)
+		if viewer == a.id {
+			err = w.run(clean)
+		} else {
+			err = w.runGuest(clean, a.id)
+		}
 		mod = w.mod
 		return err
 	})
@@ -98,6 +102,50 @@ type annotator struct {
 	mailbox mail.MailboxID
 	viewer  mail.AccountID
 	mod     mail.ModSeq // of the change, 0 as long as there is none
+}
+
+// runGuest is run for a viewer who is not the owner. Kind Limit: guests would have more than their part of the bounds.
+func (w *annotator) runGuest(set []mail.Annotation, owner mail.AccountID) error {
+	who := [...]struct {
+		viewer mail.AccountID
+		part   int64
+	}{{w.viewer, mail.OneGuest}, {"", mail.AllGuests}}
+	var before [len(who)]mail.GuestUse
+	for i := range who {
+		var err error
+		if before[i], err = w.guestUse(owner, who[i].viewer); err != nil {
+			return err
+		}
+	}
+	if err := w.run(set); err != nil {
+		return err
+	}
+	for i := range who {
+		use, err := w.guestUse(owner, who[i].viewer)
+		if err != nil {
+			return err
+		}
+		if use.Exceeds(who[i].part, before[i]) {
+			return refuse("annotate", mail.Limit, "")
+		}
+	}
+	return nil
+}
+
+// guestUse is what a guest has, or for "" all guests have.
+func (w *annotator) guestUse(owner, guest mail.AccountID) (use mail.GuestUse, err error) {
+	s, err := w.t.c.prep(`SELECT total(mailbox = ?1), total((mailbox = ?1) * octets), total(octets) FROM (
+		SELECT mailbox, length(CAST(name AS BLOB)) + length(value) AS octets FROM annotation
+		WHERE gone = 0 AND viewer NOT IN ('', ?2) AND ?3 IN ('', viewer))`)
+	if err != nil {
+		return use, err
+	}
+	defer s.done()
+	row, err := s.bind(int64(w.mailbox)).text(2, string(owner)).text(3, string(guest)).first()
+	if err == nil && row {
+		use = mail.GuestUse{Entries: s.ColumnInt64(0), Octets: s.ColumnInt64(1), Total: s.ColumnInt64(2)}
+	}
+	return use, err
 }
 
 func (w *annotator) run(set []mail.Annotation) error {

@@ -125,6 +125,38 @@ var annotationCases = []testCase{
 		_, err = e.annotate(2, "/shared/comment=a")
 		e.ok(err)
 	}},
+	{"guests leave the owner most of the bounds", func(e *env) {
+		entries := func(n int) (set []string) {
+			for i := range n {
+				set = append(set, fmt.Sprintf("/private/vendor/x/%04d=x", i))
+			}
+			return set
+		}
+		box := mail.MailboxID(1)
+		as := func(guest mail.AccountID, set ...string) error {
+			_, err := e.acc.Annotate(e.ctx, box, guest, annotationsOf(set...))
+			return err
+		}
+		most := mail.MaxAnnotations / mail.OneGuest
+		for i := range mail.OneGuest / mail.AllGuests {
+			guest := mail.AccountID(fmt.Sprint("guest", i))
+			e.unchanged(mail.Limit, func() error { return as(guest, entries(most+1)...) })
+			e.ok(as(guest, entries(most)...))
+			e.unchanged(mail.Limit, func() error { return as(guest, "/private/comment=a") })
+		}
+		e.unchanged(mail.Limit, func() error { return as("late", "/private/comment=a") })
+		e.ok(as("guest0", "/private/vendor/x/0000=other", "/private/vendor/x/0001"))
+		e.ok(as("late", "/private/comment=a"))
+		e.ok(as("guest1", "/shared/comment=a")) // who may, does it in the owner's name
+		_, err := e.annotate(1, entries(mail.MaxAnnotations/mail.AllGuests-1)...)
+		e.ok(err)
+		box = 2
+		value := strings.Repeat("x", mail.MaxAnnotationValue-len("/private/vendor/x/000"))
+		for i := range mail.MaxMailboxOctets / mail.OneGuest / mail.MaxAnnotationValue {
+			e.ok(as("large", fmt.Sprintf("/private/vendor/x/%03d=%s", i, value)))
+		}
+		e.unchanged(mail.Limit, func() error { return as("large", "/private/comment=a") })
+	}},
 	{"the octets of all annotations are bounded", func(e *env) {
 		value := strings.Repeat("x", mail.MaxAnnotationValue-len("/shared/vendor/x/000"))
 		full := mail.MaxMailboxOctets / mail.MaxAnnotationValue
