@@ -27,6 +27,7 @@ User alice
 Pass wonderland
 SSLType None
 AuthMechs LOGIN
+Timeout 120
 
 IMAPStore far
 Account constance
