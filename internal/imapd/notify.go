@@ -32,8 +32,8 @@ const supportedEvents = imap.EventMessageNew | imap.EventMessageExpunge | imap.E
 // maxNotified is how many mailboxes an account may have for its changes to be told. RFC 5465 section 5.8.
 const maxNotified = 5000
 
-// setNotify is NOTIFY. What has changed so far is told first, as it was asked for till now, and then by NOTIFY SET what was not
-// asked for of the selected mailbox. RFC 5465 section 3.1.
+// setNotify is NOTIFY. What has changed so far is told first, as it was asked for till now, and then by NOTIFY SET
+// what was not asked for of the selected mailbox. RFC 5465 section 3.1.
 func (s *session) setNotify(ctx context.Context, c *imap.Notify) error {
 	n := &notify{}
 	for _, g := range c.Groups {

@@ -28,10 +28,10 @@ func (s *session) sync(ctx context.Context, expunge bool) error {
 	return s.syncFlags(ctx, expunge, s.wantsSelected(imap.EventFlagChange))
 }
 
-// syncFlags tells the client what has changed in the selected mailbox since it was told last: expunges (if they are allowed
-// now, else they are held back and the numbers stay), new messages, flags (or they are told later). It asks the account's ModSeq first, which
-// costs next to nothing; only if that moved is the mailbox looked at. A mailbox that was deleted loses its messages.
-// RFC 9051 sections 5.2 and 7.5.1.
+// syncFlags tells the client what has changed in the selected mailbox since it was told last: expunges (if they
+// are allowed now, else they are held back and the numbers stay), new messages, flags (or they are told later). It
+// asks the account's ModSeq first, which costs next to nothing; only if that moved is the mailbox looked at. A
+// mailbox that was deleted loses its messages. RFC 9051 sections 5.2 and 7.5.1.
 func (s *session) syncFlags(ctx context.Context, expunge, flags bool) error {
 	m := s.sel
 	if m == nil {

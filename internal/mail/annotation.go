@@ -49,7 +49,8 @@ const (
 	MaxRemovedAnnotations = 100 // of a mailbox, to be told of
 )
 
-// The parts of the bounds that private entries of guests may take, who are not the owner: one eighth for one of them, half for all.
+// The parts of the bounds that private entries of guests may take, who are not the owner: one eighth for one of them,
+// half for all.
 const (
 	OneGuest  = 8
 	AllGuests = 2

@@ -200,7 +200,9 @@ func (a *account) annotationsFit(mailbox mail.MailboxID, changes map[entryKey]ma
 }
 
 // guestsFit tells whether guests have no more than their part of the bounds after changes by a viewer.
-func (a *account) guestsFit(owner mail.AccountID, mailbox mail.MailboxID, viewer mail.AccountID, changes map[entryKey]mail.Annotation) bool {
+func (a *account) guestsFit(
+	owner mail.AccountID, mailbox mail.MailboxID, viewer mail.AccountID, changes map[entryKey]mail.Annotation,
+) bool {
 	if viewer == owner {
 		return true
 	}
