@@ -67,7 +67,7 @@ func without(a, b []int) []int {
 func (c *cyrus) testTerminateOurs(t *testing.T) {
 	alice := c.login(t, "alice")
 	pids := c.running("constance") // a worker that has ended may still wait to be taken note of
-	for _, pid := range pids { // one that Cyrus's master has only just started hears no signal yet, but dies of it
+	for _, pid := range pids {     // one that Cyrus's master has only just started hears no signal yet, but dies of it
 		awaitTrue(t, "a worker answers for itself", func() bool {
 			at, err := filepath.Glob(c.path(fmt.Sprintf("data/run/*.%d.sock", pid)))
 			return err == nil && len(at) == 1
