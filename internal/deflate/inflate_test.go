@@ -74,7 +74,7 @@ func inflate(t testing.TB, d *Inflater, src []byte, room int, sizes ...int) (out
 			if w == 0 && r == 0 && len(piece) > 0 {
 				t.Fatal("no progress")
 			}
-			if w == 0 && len(piece) == 0 {
+			if w == 0 && r == 0 && len(piece) == 0 {
 				break
 			}
 		}
@@ -251,6 +251,7 @@ func FuzzInflate(f *testing.F) {
 		f.Add(flushed(f, level, noise(4, 300)), uint16(1), uint16(1))
 	}
 	f.Add([]byte{7}, uint16(3), uint16(2))
+	f.Add([]byte("200AA\x00\x01<"), uint16(262), uint16(0)) // a flush, then in the same octet no block
 	f.Fuzz(func(t *testing.T, src []byte, room, size uint16) {
 		want, wantErr := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(src)), 1<<20))
 		if len(want) == 1<<20 {
