@@ -32,7 +32,7 @@ func (s *session) selectMailbox(ctx context.Context, c *imap.Select) error {
 	s.state = inSelected
 	s.tellSelected(o)
 	if c.QResync != nil {
-		if err := s.resync(ctx, o.Snapshot, c.QResync); err != nil {
+		if err := s.resync(ctx, o, c.QResync); err != nil {
 			s.deselect()
 			return err
 		}
@@ -45,8 +45,8 @@ func (s *session) selectMailbox(ctx context.Context, c *imap.Select) error {
 	return nil
 }
 
-// outlineOf is a mailbox as it is now, ready to be selected, with a snapshot for QRESYNC. Its told is read before: everything
-// up to there is in it.
+// outlineOf is a mailbox as it is now, ready to be selected, with what changed since the client knew it. Its told is read
+// before: everything up to there is in it.
 func (s *session) outlineOf(ctx context.Context, c *imap.Select) (*selected, *mail.Outline, error) {
 	at, err := s.place(ctx, c.Mailbox)
 	if err != nil {
@@ -60,25 +60,17 @@ func (s *session) outlineOf(ctx context.Context, c *imap.Select) (*selected, *ma
 	if err != nil {
 		return nil, nil, err
 	}
-	o, err := outline(ctx, at.acct, m.box.ID, c.QResync != nil)
+	since := mail.Never
+	if c.QResync != nil {
+		since = c.QResync.ModSeq
+	}
+	o, err := at.acct.Outline(ctx, m.box.ID, since)
 	if err != nil {
 		return nil, nil, err
 	}
 	upTo := max(told, o.Mailbox.HighestMod)
 	return &selected{place: m.place, id: m.box.ID, may: m.may, checked: told, told: upTo, flags: upTo,
 		keywords: o.Mailbox.Keywords}, o, nil
-}
-
-// outline is the outline of a mailbox, with its snapshot if that is wanted.
-func outline(ctx context.Context, acct mail.Account, id mail.MailboxID, whole bool) (*mail.Outline, error) {
-	if !whole {
-		return acct.Outline(ctx, id)
-	}
-	snap, err := acct.Snapshot(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return snap.Outline(), nil
 }
 
 // readAhead has the snapshot of a mailbox that was selected without it read while the client, which has its answer, does
@@ -121,22 +113,23 @@ func (s *session) tellNumber(code imap.RespCode, n uint64, text string) {
 }
 
 // resync tells a client that knew the mailbox before what is gone and what changed since. RFC 7162 section 3.2.5.
-func (s *session) resync(ctx context.Context, snap *mail.Snapshot, q *imap.QResync) error {
-	if q.UIDValidity != snap.Mailbox.UIDValidity {
+func (s *session) resync(ctx context.Context, o *mail.Outline, q *imap.QResync) error {
+	if q.UIDValidity != o.Mailbox.UIDValidity {
 		return nil
 	}
 	was := s.slot.Enter(wait.StoreRead)
-	gone, complete, err := s.sel.acct.Vanished(ctx, snap.Mailbox.ID, q.ModSeq)
+	gone, complete, err := s.sel.acct.Vanished(ctx, o.Mailbox.ID, q.ModSeq)
 	s.slot.Enter(was)
 	if err != nil {
 		return err
 	}
-	if !complete && snap.Mailbox.UIDNext > 1 { // all that once was and is not now
-		gone = mail.UIDSet{{Start: 1, Stop: snap.Mailbox.UIDNext - 1}}.Minus(s.sel.view.uids())
+	if !complete && o.Mailbox.UIDNext > 1 { // all that once was
+		gone = mail.UIDSet{{Start: 1, Stop: o.Mailbox.UIDNext - 1}}
 		if same := s.matched(q); same > 0 {
 			gone = gone.Minus(mail.UIDSet{{Start: 1, Stop: same}})
 		}
 	}
+	gone = gone.Minus(s.sel.view.uids()) // what went since is told later
 	changed := mail.UIDSet{{Start: 1, Stop: max(1, s.sel.view.max())}}
 	if q.Known != nil {
 		gone, changed = gone.Intersect(q.Known), q.Known
@@ -144,7 +137,7 @@ func (s *session) resync(ctx context.Context, snap *mail.Snapshot, q *imap.QResy
 	if len(gone) > 0 {
 		s.out.buf = imap.AppendVanished(s.out.buf, gone, true)
 	}
-	return s.tellChanged(snap, q.ModSeq, changed)
+	return s.tellChanged(o.Changed, changed)
 }
 
 // matched is the UID up to which the client's numbers are those of the mailbox: it has missed no expunge below.

@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 
 	"github.com/constance-mail/constance/internal/imap"
@@ -69,7 +70,7 @@ func (s *session) syncFlags(ctx context.Context, expunge, flags bool) error {
 	}
 	m.told = max(now, snap.Mailbox.HighestMod)
 	if flags {
-		if err := s.tellChanged(snap, m.flags, mail.UIDSet{{Start: 1, Stop: last}}); err != nil {
+		if err := s.tellChanged(snap.Changed(m.flags), mail.UIDSet{{Start: 1, Stop: last}}); err != nil {
 			return err
 		}
 		m.flags = m.told
@@ -214,21 +215,14 @@ func (s *session) tellRecent() {
 	}
 }
 
-// tellChanged tells the flags of those of uids that changed after since. Pages without a change are passed over.
-// RFC 9051 section 7.5.2, RFC 7162 section 3.1.4.2.
-func (s *session) tellChanged(snap *mail.Snapshot, since mail.ModSeq, uids mail.UIDSet) error {
-	for _, p := range snap.Pages {
-		if p.Highest <= since {
+// tellChanged tells the flags of those messages of uids that changed. RFC 9051 section 7.5.2, RFC 7162 section 3.1.4.2.
+func (s *session) tellChanged(changed iter.Seq[mail.Mark], uids mail.UIDSet) error {
+	for c := range changed {
+		n := s.sel.view.seq(c.UID)
+		if n == 0 || !uids.Contains(c.UID) {
 			continue
 		}
-		for row, u := range p.UIDs {
-			if p.ModSeqs[row] <= since || !uids.Contains(u) {
-				continue
-			}
-			if n := s.sel.view.seq(u); n != 0 {
-				s.appendChanged(p, row, n)
-			}
-		}
+		s.appendChanged(c, n)
 		if err := s.out.flushLarge(); err != nil {
 			return err
 		}
@@ -236,14 +230,14 @@ func (s *session) tellChanged(snap *mail.Snapshot, since mail.ModSeq, uids mail.
 	return s.out.flushLarge()
 }
 
-func (s *session) appendChanged(p *mail.Page, row int, seq uint32) {
-	b := s.appendFetchStart(s.out.buf, seq, p.UIDs[row])
+func (s *session) appendChanged(c mail.Mark, seq uint32) {
+	b := s.appendFetchStart(s.out.buf, seq, c.UID)
 	if s.features&featUIDOnly == 0 {
-		b = append(imap.AppendFetchUID(b, p.UIDs[row]), ' ')
+		b = append(imap.AppendFetchUID(b, c.UID), ' ')
 	}
-	b = s.sel.appendFlags(b, p.UIDs[row], p.Flags[row])
+	b = s.sel.appendFlags(b, c.UID, c.Flags)
 	if s.features&featCondStore != 0 {
-		b = imap.AppendFetchModSeq(append(b, ' '), p.ModSeqs[row])
+		b = imap.AppendFetchModSeq(append(b, ' '), c.ModSeq)
 	}
 	s.out.buf = imap.AppendFetchEnd(b)
 }

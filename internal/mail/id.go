@@ -20,6 +20,9 @@ type (
 	ModSeq uint64
 )
 
+// Never is the ModSeq after which nothing changes: of 63 bits (RFC 7162 section 3.1).
+const Never ModSeq = 1<<63 - 1
+
 // ObjectID is the MAILBOXID of the mailbox: unique among all mailboxes of the server. RFC 8474 section 4.1.
 func (m MailboxID) ObjectID(a AccountID) string { return objectID('F', a, uint64(m)) }
 

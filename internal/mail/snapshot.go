@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"iter"
 	"slices"
 	"sort"
 )
@@ -68,9 +69,32 @@ func (s *Snapshot) Find(u UID) (int, bool) {
 	return s.starts[p] + row, uids[row] == u
 }
 
-// Outline is what the snapshot says to SELECT.
-func (s *Snapshot) Outline() *Outline {
-	return &Outline{Mailbox: s.Mailbox, UIDs: s.UIDSet(), FirstUnseen: s.firstUnseen(), Snapshot: s}
+// Outline is what the snapshot says to SELECT, with what changed after since.
+func (s *Snapshot) Outline(since ModSeq) *Outline {
+	return &Outline{Mailbox: s.Mailbox, UIDs: s.UIDSet(), FirstUnseen: s.firstUnseen(), Changed: s.Changed(since), Snapshot: s}
+}
+
+// Mark is what changes of a message.
+type Mark struct {
+	UID    UID
+	Flags  FlagSet
+	ModSeq ModSeq
+}
+
+// Changed are the messages that changed after since, ascending. Pages without a change are passed over.
+func (s *Snapshot) Changed(since ModSeq) iter.Seq[Mark] {
+	return func(yield func(Mark) bool) {
+		for _, p := range s.Pages {
+			if p.Highest <= since {
+				continue
+			}
+			for row, mod := range p.ModSeqs {
+				if mod > since && !yield(Mark{p.UIDs[row], p.Flags[row], mod}) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // firstUnseen is the number of the first message without \Seen, 0 if there is none. RFC 3501 section 7.1 (UNSEEN).
@@ -95,8 +119,9 @@ func FirstUnseen(flags []FlagSet) int {
 type Outline struct {
 	Mailbox     Mailbox
 	UIDs        UIDSet
-	FirstUnseen uint32    // number of the first message without \Seen, 0 if there is none
-	Snapshot    *Snapshot // of the same transaction; nil: it was not read, as it takes longer
+	FirstUnseen uint32         // number of the first message without \Seen, 0 if there is none
+	Changed     iter.Seq[Mark] // the messages that changed after the ModSeq that was asked for, ascending
+	Snapshot    *Snapshot      // of the same transaction; nil: it was not read, as it takes longer
 }
 
 // Start is the index of the first message of Pages[page].

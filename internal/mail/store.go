@@ -111,8 +111,9 @@ type Mailboxes interface {
 type Messages interface {
 	// Snapshot is the mailbox as it is now: every change acknowledged before the call is in it.
 	Snapshot(ctx context.Context, mailbox MailboxID) (*Snapshot, error)
-	// Outline is what SELECT tells of the mailbox as it is now. It is had sooner than a Snapshot, if that is not at hand.
-	Outline(ctx context.Context, mailbox MailboxID) (*Outline, error)
+	// Outline is what SELECT tells of the mailbox as it is now, with what changed after since (RFC 7162 section 3.2.5;
+	// Never for nothing). It is had sooner than a Snapshot, if that is not at hand.
+	Outline(ctx context.Context, mailbox MailboxID, since ModSeq) (*Outline, error)
 	// Vanished are the UIDs expunged after since, as far as they are remembered: complete reports whether that is all
 	// of them; otherwise the caller has to find out by comparing. RFC 7162 section 3.2.
 	Vanished(ctx context.Context, mailbox MailboxID, since ModSeq) (uids UIDSet, complete bool, err error)

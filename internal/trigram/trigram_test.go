@@ -20,7 +20,9 @@ func words(s *Set) []string {
 }
 
 // split is what stands between spaces. There is other white space in words.
-func split(list string) []string { return strings.FieldsFunc(list, func(r rune) bool { return r == ' ' }) }
+func split(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ' ' })
+}
 
 func TestSet(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
@@ -166,7 +168,7 @@ func checkHeld(t interface{ Fatalf(string, ...any) }, text string, needle []byte
 		t.Fatalf("%q: %d groups in %q, %v", needle, n, query, ok)
 	}
 	itself, _ := s.Query()
-	for _, w := range split(query+" "+itself) {
+	for _, w := range split(query + " " + itself) {
 		if _, found := slices.BinarySearch(has, w[1:len(w)-1]); !found {
 			t.Fatalf("%q is in %q, but lacks %q of %q", needle, text, w, has)
 		}

@@ -23,12 +23,12 @@ func (h *handle) Snapshot(ctx context.Context, mailbox mail.MailboxID) (*mail.Sn
 }
 
 // Outline implements mail.Messages.
-func (h *handle) Outline(ctx context.Context, mailbox mail.MailboxID) (*mail.Outline, error) {
+func (h *handle) Outline(ctx context.Context, mailbox mail.MailboxID, since mail.ModSeq) (*mail.Outline, error) {
 	s, err := h.Snapshot(ctx, mailbox)
 	if err != nil {
 		return nil, err
 	}
-	return s.Outline(), nil
+	return s.Outline(since), nil
 }
 
 // Vanished implements mail.Messages.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"slices"
 
 	"github.com/constance-mail/constance/internal/mail"
 )
@@ -11,7 +12,7 @@ import (
 const outlined = 4 * mail.PageSize
 
 // Outline implements mail.Messages.
-func (a *account) Outline(ctx context.Context, mailbox mail.MailboxID) (*mail.Outline, error) {
+func (a *account) Outline(ctx context.Context, mailbox mail.MailboxID, since mail.ModSeq) (*mail.Outline, error) {
 	l, err := a.boxes(ctx)
 	if err != nil {
 		return nil, err
@@ -21,11 +22,11 @@ func (a *account) Outline(ctx context.Context, mailbox mail.MailboxID) (*mail.Ou
 		if err != nil {
 			return nil, err
 		}
-		return s.Outline(), nil
+		return s.Outline(since), nil
 	}
 	var o *mail.Outline
 	err = a.view(ctx, "open mailbox", string(a.id), func(_ *files, c *conn) (err error) {
-		o, err = c.outline(mailbox, l)
+		o, err = c.outline(mailbox, since, l)
 		return err
 	})
 	return o, err
@@ -41,8 +42,9 @@ func (a *account) hasSnapshot(mailbox mail.MailboxID) bool {
 	return a.store.snaps.get(snapKey{account: a.id, birth: f.birth, mailbox: mailbox}) != nil
 }
 
-// outline goes through the marks of a mailbox and keeps none. l is the list of mailboxes, maybe an old one.
-func (c *conn) outline(mailbox mail.MailboxID, l *boxes) (*mail.Outline, error) {
+// outline goes through the marks of a mailbox and keeps those that changed after since: less than a snapshot has. l is the list
+// of mailboxes, maybe an old one.
+func (c *conn) outline(mailbox mail.MailboxID, since mail.ModSeq, l *boxes) (*mail.Outline, error) {
 	b, _, err := c.boxFor(mailbox, l)
 	if err != nil {
 		return nil, err
@@ -52,6 +54,7 @@ func (c *conn) outline(mailbox mail.MailboxID, l *boxes) (*mail.Outline, error) 
 		return nil, err
 	}
 	defer s.done()
+	var changed []mail.Mark
 	o := &mail.Outline{Mailbox: b.Mailbox}
 	n := 0
 	for m := (marks{}); ; {
@@ -72,10 +75,22 @@ func (c *conn) outline(mailbox mail.MailboxID, l *boxes) (*mail.Outline, error) 
 			o.FirstUnseen = uint32(n+at) + 1
 		}
 		o.UIDs.AddAll(m.uids)
+		changed = m.appendChanged(changed, since)
 		n += len(m.uids)
 	}
 	if n != int(b.Messages) {
 		return nil, corrupt(b.Name, "its pages hold another number of messages than it counts")
 	}
+	o.Changed = slices.Values(changed)
 	return o, nil
+}
+
+// appendChanged appends what changed after since.
+func (m *marks) appendChanged(to []mail.Mark, since mail.ModSeq) []mail.Mark {
+	for row, mod := range m.mods {
+		if mod > since {
+			to = append(to, mail.Mark{UID: m.uids[row], Flags: m.flags[row], ModSeq: mod})
+		}
+	}
+	return to
 }

@@ -40,7 +40,7 @@ func TestOutline(t *testing.T) {
 	first := manyMessages(t, dir)
 	s := openTest(t, dir, Options{})
 	a := s.Account("alice")
-	got, err := a.Outline(ctx, 1)
+	got, err := a.Outline(ctx, 1, mail.Never)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,17 +51,24 @@ func TestOutline(t *testing.T) {
 	if !slices.Equal(got.UIDs, want) || got.FirstUnseen != 700-312+1 || got.Mailbox.Messages != 1687 {
 		t.Errorf("UIDs %v, the first unseen %d, %d messages", got.UIDs, got.FirstUnseen, got.Mailbox.Messages)
 	}
+	if changed := slices.Collect(got.Changed); len(changed) > 0 {
+		t.Errorf("%d messages changed after all", len(changed))
+	}
+	since := got.Mailbox.HighestMod
 	if _, err := first.SetFlags(ctx, 1, mail.FlagChange{UIDs: mail.SetOf(2), Op: mail.ReplaceFlags}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err = a.Outline(ctx, 1); err != nil || got.FirstUnseen != 2 {
+	if got, err = a.Outline(ctx, 1, since); err != nil || got.FirstUnseen != 2 {
 		t.Errorf("after a change by another process the first unseen is %d, %v", got.FirstUnseen, err)
+	}
+	if changed := slices.Collect(got.Changed); !slices.Equal(changed, []mail.Mark{{UID: 2, ModSeq: since + 1}}) {
+		t.Errorf("%+v changed after %d", changed, since)
 	}
 	snap, err := a.Snapshot(ctx, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err = a.Outline(ctx, 1); err != nil || got.Snapshot != snap {
+	if got, err = a.Outline(ctx, 1, mail.Never); err != nil || got.Snapshot != snap {
 		t.Errorf("the outline is not that of the snapshot at hand: %v", err)
 	}
 }
@@ -72,7 +79,7 @@ func TestOutlineFails(t *testing.T) {
 	manyMessages(t, dir)
 	s := openTest(t, dir, Options{})
 	a := s.Account("alice").(*account)
-	if _, err := a.Outline(ctx, 77); mail.KindOf(err) != mail.NotFound {
+	if _, err := a.Outline(ctx, 77, 0); mail.KindOf(err) != mail.NotFound {
 		t.Errorf("of a mailbox that is not there: %v", err)
 	}
 	err := a.update(ctx, "damage", "", func(x *tx) error {
@@ -86,12 +93,12 @@ func TestOutlineFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Outline(ctx, 1); mail.KindOf(err) != mail.Corrupt {
+	if _, err := a.Outline(ctx, 1, mail.Never); mail.KindOf(err) != mail.Corrupt {
 		t.Errorf("with a page missing: %v", err)
 	}
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
-	if _, err := a.Outline(gone, 1); !errors.Is(err, context.Canceled) {
+	if _, err := a.Outline(gone, 1, 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the context ended: %v", err)
 	}
 }

@@ -99,12 +99,12 @@ func (v *viewer) Move(ctx context.Context, from mail.MailboxID, uids mail.UIDSet
 }
 
 // Outline implements mail.Messages.
-func (v *viewer) Outline(ctx context.Context, mailbox mail.MailboxID) (*mail.Outline, error) {
+func (v *viewer) Outline(ctx context.Context, mailbox mail.MailboxID, since mail.ModSeq) (*mail.Outline, error) {
 	s, err := v.Snapshot(ctx, mailbox)
 	if err != nil {
 		return nil, err
 	}
-	return s.Outline(), nil
+	return s.Outline(since), nil
 }
 
 // Snapshot implements mail.Messages.

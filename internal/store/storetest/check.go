@@ -62,13 +62,17 @@ func verify(ctx context.Context, a mail.Account) error {
 
 // sameOutline checks that the outline of a mailbox, which nobody changes meanwhile, is that of its snapshot.
 func sameOutline(ctx context.Context, a mail.Account, s *mail.Snapshot) error {
-	got, err := a.Outline(ctx, s.Mailbox.ID)
+	since := s.Mailbox.HighestMod / 2
+	got, err := a.Outline(ctx, s.Mailbox.ID, since)
 	if err != nil {
 		return err
 	}
-	want := s.Outline()
+	want := s.Outline(since)
 	if !sameMailbox(got.Mailbox, want.Mailbox) || !slices.Equal(got.UIDs, want.UIDs) || got.FirstUnseen != want.FirstUnseen {
 		return fmt.Errorf("outline %+v, of the snapshot %+v", got, want)
+	}
+	if g, w := slices.Collect(got.Changed), slices.Collect(want.Changed); !slices.Equal(g, w) {
+		return fmt.Errorf("outline with the changes %+v after %d, of the snapshot %+v", g, since, w)
 	}
 	return nil
 }
