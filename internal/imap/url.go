@@ -38,7 +38,7 @@ func ParseURL(s string) (URL, bool) {
 	if at < 0 || !u.mailbox(strings.TrimSuffix(s[:at], "/")) {
 		return u, false
 	}
-	for i, p := range strings.Split(s[at:], "/") {
+	for i, p := range strings.Split(s[at+len(";"):], "/;") { // a section may have a slash: RFC 5092 section 11 (bchar)
 		if !u.param(p, i) {
 			return u, false
 		}
@@ -90,10 +90,9 @@ var urlParams = []struct {
 	{"UID", (*URL).uid}, {"SECTION", (*URL).section}, {"PARTIAL", (*URL).partial},
 }
 
-// param reads the i-th parameter, with its semicolon.
+// param reads the i-th parameter.
 func (u *URL) param(s string, i int) bool {
-	s, ok := strings.CutPrefix(s, ";")
-	if !ok || (i == 0) != (u.UID == 0) {
+	if (i == 0) != (u.UID == 0) {
 		return false
 	}
 	for n, p := range urlParams {
