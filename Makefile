@@ -1,5 +1,5 @@
 # make run     build, create ./data with a certificate and two demo accounts, start the server, say what to try
-# make test    everything: vet, staticcheck, all tests with real clients and servers (installed by apt-get), race tests
+# make test    everything: gofmt, vet, staticcheck, all tests with real clients and servers (installed by apt-get), race tests
 # make check   the fast part, for before a commit
 # make fuzz    every fuzz target for a minute (FUZZTIME=60s), two at a time
 # make bench   our own benchmarks, with allocations
@@ -32,7 +32,7 @@ build:
 run: build
 	./bin/constance serve --data $(DATA) --demo
 
-test: vet staticcheck peers
+test: fmt vet staticcheck peers
 	CONSTANCE_REQUIRE_PEERS=1 $(GO) test -count=1 -timeout 15m ./...
 	$(MAKE) race
 
