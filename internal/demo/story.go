@@ -14,6 +14,7 @@ import (
 // story fills both accounts, oldest message first.
 func story(a, b *Account) {
 	exhibition(a, b)
+	invitation(a, b)
 	abroad(a, b)
 	lists(a)
 	machines(a, b)
@@ -70,6 +71,10 @@ tons there, not three.
 		body: text("The carpenter comes on Thursday at nine. He brings his own ladder.\n")}
 	b.put("Sent", last, mail.Seen)
 	a.put(mail.Inbox, last)
+}
+
+// invitation is what Alice asks Bob to at the end of it.
+func invitation(a, b *Account) {
 	invite := letter{from: alice, to: bob, subject: "Invitation: Walk through the rooms", date: at(4, 1, 0), id: "walk-1",
 		body: multipart("alternative", "walk", text("Walk through the rooms, Friday 16 October, 10:00, Hall\n"), calendar())}
 	a.put("Sent", invite, mail.Seen)

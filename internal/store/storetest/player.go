@@ -222,19 +222,10 @@ func (p *player) look(handle int) (*view, error) {
 	v := &view{mailboxes: list}
 	var b strings.Builder
 	fmt.Fprintf(&b, "modseq %d usage %+v\n", now, u)
-	for _, viewer := range []mail.AccountID{"alice", "bob"} {
-		changed, err := a.Annotated(p.ctx, now/2, viewer)
-		if err != nil {
-			return nil, err
-		}
-		own, err := a.Annotations(p.ctx, 0, viewer)
-		if err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(&b, "annotated %+v annotations %+v\n", changed, own)
+	if err := p.lookAtAnnotations(a, now/2, &b); err != nil {
+		return nil, err
 	}
-	for i := range list {
-		m := list[i]
+	for _, m := range list {
 		if m.ID == 0 {
 			fmt.Fprintf(&b, "%+v\n", m)
 			continue
@@ -253,6 +244,22 @@ func (p *player) look(handle int) (*view, error) {
 	}
 	v.text = b.String()
 	return v, nil
+}
+
+// lookAtAnnotations reads which mailboxes have annotations that changed after since, and those of the account itself.
+func (p *player) lookAtAnnotations(a mail.Account, since mail.ModSeq, b *strings.Builder) error {
+	for _, viewer := range []mail.AccountID{"alice", "bob"} {
+		changed, err := a.Annotated(p.ctx, since, viewer)
+		if err != nil {
+			return err
+		}
+		own, err := a.Annotations(p.ctx, 0, viewer)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(b, "annotated %+v annotations %+v\n", changed, own)
+	}
+	return nil
 }
 
 // lookInto reads one mailbox.
