@@ -188,7 +188,12 @@ func unescape(s string) (string, bool) {
 // Append appends the URL.
 func (u *URL) Append(b []byte) []byte {
 	if u.Mailbox != "" {
-		b = appendEscaped(append(b, '/'), u.Mailbox)
+		b = append(b, '/')
+		name, slash := strings.CutPrefix(u.Mailbox, "/")
+		if slash { // else the name would be that of a server: RFC 3986 section 4.2
+			b = append(b, "%2F"...)
+		}
+		b = appendEscaped(b, name)
 		if u.UIDValidity > 0 {
 			b = strconv.AppendUint(append(b, ";UIDVALIDITY="...), uint64(u.UIDValidity), 10)
 		}

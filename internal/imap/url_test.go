@@ -60,7 +60,7 @@ func TestBadURLCode(t *testing.T) {
 
 func FuzzURL(f *testing.F) {
 	for _, s := range []string{"/a;UIDVALIDITY=1/;UID=2/;SECTION=1.HEADER.FIELDS%20(A)/;PARTIAL=1.2", ";UID=1", "/%41/;uid=1",
-		";UID=1/;SECTION=HEADER.FIELDS%20(A/B%2FC%3B)/;PARTIAL=1",
+		"%2F/;UID=1", ";UID=1/;SECTION=HEADER.FIELDS%20(A/B%2FC%3B)/;PARTIAL=1",
 		"/\xa4\xa4\xa4\xa4/;UID=1"} {
 		f.Add(s)
 	}
