@@ -44,7 +44,8 @@ func (s *session) deleteACL(ctx context.Context, c *imap.DeleteACL) error {
 // the two they do not find it in LIST until the next change, or until `constance verify`.
 func (s *session) changeACL(ctx context.Context, m *found, c mail.ACLChange) error {
 	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
-	if err := m.acct.SetACL(ctx, m.box.ID, c); err != nil || s.srv.opts.Sharing.Directory == nil {
+	err := s.making(ctx, m.acct, func() error { return m.acct.SetACL(ctx, m.box.ID, c) })
+	if err != nil || s.srv.opts.Sharing.Directory == nil {
 		return err
 	}
 	return s.srv.opts.Sharing.Directory.Share(ctx, m.acct.ID(), func() ([]string, error) {

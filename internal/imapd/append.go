@@ -257,6 +257,7 @@ func (s *session) appendAll(ctx context.Context, target found, msgs []mail.NewMe
 	if err != nil {
 		return err
 	}
+	s.made(target.acct, done.ModSeq)
 	if target.discloses() {
 		s.okCode(imap.AppendAppendUIDCode(nil, done.UIDValidity, mail.SetOf(done.UIDs...)))
 	}

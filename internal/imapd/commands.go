@@ -235,22 +235,13 @@ func (s *session) run(ctx context.Context, c imap.Command) error {
 	return nil // what the command did is done; what could not be looked at now it tells later
 }
 
-// carryOut runs the command. With NOTIFY in use it finds out whether the command itself is what changes the account.
+// carryOut runs the command.
 func (s *session) carryOut(ctx context.Context, d command, c imap.Command) error {
 	if err := s.entitled(ctx, &d); err != nil {
 		return s.skip(err)
 	}
-	if s.notify == nil {
-		return d.run(s, ctx, c)
-	}
-	before, _ := s.acct.ModSeq(ctx) // without it the client is told more than it needs
-	n, foreign := s.notify, s.notify.foreignNow(ctx)
 	err := d.run(s, ctx, c)
 	if s.notify != nil && !s.over {
-		s.noteOwn(ctx, before)
-		if s.notify == n {
-			n.noteForeign(ctx, foreign)
-		}
 		s.watchNotify() // another mailbox may be selected
 	}
 	return err

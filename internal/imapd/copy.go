@@ -24,6 +24,7 @@ func (s *session) copy(ctx context.Context, c *imap.Copy) error {
 	if err != nil {
 		return err
 	}
+	s.made(target.acct, done.ModSeq)
 	if len(done.To) > 0 && target.discloses() {
 		s.okCode(imap.AppendCopyUIDCode(nil, done.UIDValidity, done.From, done.To))
 	}
@@ -37,9 +38,9 @@ func (s *session) move(ctx context.Context, c *imap.Move) error {
 		return err
 	}
 	uids = s.limited(uids)
-	done := mail.Copied{}
+	done, gone := mail.Copied{}, mail.ModSeq(0)
 	err = s.during(ctx, uids.Len(), func(ctx context.Context) (err error) {
-		done, err = s.moveTo(ctx, uids, target)
+		done, gone, err = s.moveTo(ctx, uids, target)
 		return err
 	})
 	if err != nil {
@@ -53,7 +54,9 @@ func (s *session) move(ctx context.Context, c *imap.Move) error {
 		b = imap.AppendCopyUIDCode(b, done.UIDValidity, done.From, done.To)
 		s.out.buf = imap.AppendText(b, "moved")
 	}
-	return s.syncExpunged(ctx, done.ModSeq)
+	s.made(target.acct, done.ModSeq)
+	s.made(s.sel.acct, gone)
+	return s.syncExpunged(ctx, gone)
 }
 
 // transfer finds the messages and the target of COPY and MOVE. A target that is not there could be created: TRYCREATE.

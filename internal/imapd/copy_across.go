@@ -139,7 +139,7 @@ func expungeUIDs(ctx context.Context, acct mail.Account, box mail.MailboxID, uid
 	return change, err
 }
 
-// copyTo copies messages of the selected mailbox, moveTo moves them.
+// copyTo copies messages of the selected mailbox, moveTo moves them: gone is the change that took the originals away.
 func (s *session) copyTo(ctx context.Context, uids mail.UIDSet, to found) (mail.Copied, error) {
 	if s.carries(&to) {
 		return to.acct.Copy(ctx, s.sel.id, uids, to.box.ID)
@@ -147,21 +147,22 @@ func (s *session) copyTo(ctx context.Context, uids mail.UIDSet, to found) (mail.
 	return s.across(ctx, uids, to)
 }
 
-func (s *session) moveTo(ctx context.Context, uids mail.UIDSet, to found) (mail.Copied, error) {
+func (s *session) moveTo(ctx context.Context, uids mail.UIDSet, to found) (done mail.Copied, gone mail.ModSeq, err error) {
 	if s.carries(&to) {
-		return to.acct.Move(ctx, s.sel.id, uids, to.box.ID)
+		done, err = to.acct.Move(ctx, s.sel.id, uids, to.box.ID)
+		return done, done.ModSeq, err
 	}
 	return s.moveAcross(ctx, uids, to)
 }
 
 // moveAcross is across, and then the expunge of the originals: a message is in both places rather than in none. A shutdown
-// does not come between the two. The ModSeq is that of the expunge. RFC 6851 section 3.3.
-func (s *session) moveAcross(ctx context.Context, uids mail.UIDSet, to found) (mail.Copied, error) {
-	done, err := s.across(ctx, uids, to)
-	if err == nil {
-		done.ModSeq, err = expungeUIDs(context.WithoutCancel(ctx), s.sel.acct, s.sel.id, done.From)
+// does not come between the two. RFC 6851 section 3.3.
+func (s *session) moveAcross(ctx context.Context, uids mail.UIDSet, to found) (
+	done mail.Copied, gone mail.ModSeq, err error) {
+	if done, err = s.across(ctx, uids, to); err == nil {
+		gone, err = expungeUIDs(context.WithoutCancel(ctx), s.sel.acct, s.sel.id, done.From)
 	}
-	return done, err
+	return done, gone, err
 }
 
 // carries tells whether the store itself can copy from the selected mailbox to that one.

@@ -34,6 +34,7 @@ func (s *session) expunge(ctx context.Context, c *imap.Expunge) error {
 	if len(gone) == 0 {
 		return s.syncDone(ctx)
 	}
+	s.made(m.acct, modSeq)
 	return s.syncExpunged(ctx, modSeq)
 }
 

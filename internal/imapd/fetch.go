@@ -303,6 +303,7 @@ func (f *fetcher) setSeen(ctx context.Context) error {
 		}
 	}
 	f.s.sel.known(done.ModSeq)
+	f.s.made(f.s.sel.acct, done.ModSeq)
 	return nil
 }
 

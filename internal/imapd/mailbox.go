@@ -64,7 +64,11 @@ func (s *session) create(ctx context.Context, c *imap.Create) error {
 	if len(uses) > 0 && !at.mine && !at.admin { // the owner's mailbox of that use would lose it
 		return refuse(imap.CodeUseAttr, "not your mailboxes")
 	}
-	m, err := at.acct.CreateMailbox(ctx, at.name, uses)
+	var m mail.Mailbox
+	err = s.making(ctx, at.acct, func() (err error) {
+		m, err = at.acct.CreateMailbox(ctx, at.name, uses)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -82,7 +86,7 @@ func (s *session) deleteMailbox(ctx context.Context, c *imap.Delete) error {
 	if _, _, ok := s.accountName(c.Mailbox); ok {
 		return s.deleteAccount(ctx, &m.place)
 	}
-	return m.acct.DeleteMailbox(ctx, m.box.Name)
+	return s.making(ctx, m.acct, func() error { return m.acct.DeleteMailbox(ctx, m.box.Name) })
 }
 
 // rename is RENAME. Sessions that have it selected go on, by its identifier. RFC 9051 section 6.3.6.
@@ -112,19 +116,22 @@ func (s *session) rename(ctx context.Context, c *imap.Rename) error {
 	if err := to.mayCreate(ctx); err != nil {
 		return err
 	}
-	return from.acct.RenameMailbox(ctx, from.box.Name, to.name)
+	return s.making(ctx, from.acct, func() error { return from.acct.RenameMailbox(ctx, from.box.Name, to.name) })
 }
 
 // subscribe is SUBSCRIBE. RFC 9051 section 6.3.7.
 func (s *session) subscribe(ctx context.Context, c *imap.Subscribe) error {
-	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
-	return s.acct.Subscribe(ctx, s.canonical(trimmed(c.Mailbox)), true)
+	return s.setSubscribed(ctx, c.Mailbox, true)
 }
 
 // unsubscribe is UNSUBSCRIBE. RFC 9051 section 6.3.8.
 func (s *session) unsubscribe(ctx context.Context, c *imap.Unsubscribe) error {
+	return s.setSubscribed(ctx, c.Mailbox, false)
+}
+
+func (s *session) setSubscribed(ctx context.Context, name string, on bool) error {
 	defer s.slot.Enter(s.slot.Enter(wait.StoreWrite))
-	return s.acct.Subscribe(ctx, s.canonical(trimmed(c.Mailbox)), false)
+	return s.making(ctx, s.acct, func() error { return s.acct.Subscribe(ctx, s.canonical(trimmed(name)), on) })
 }
 
 // status is STATUS. RFC 9051 section 6.3.11.

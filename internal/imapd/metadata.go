@@ -160,6 +160,7 @@ func (s *session) setMetadata(ctx context.Context, c *imap.SetMetadata) error {
 	if err != nil && mail.KindOf(err) == mail.Limit {
 		return refuse(imap.CodeMetadataTooMany, "too many annotations")
 	}
+	s.made(at.acct, mod)
 	if at.acct.ID() == s.acct.ID() {
 		s.metadata.known(mod)
 	}

@@ -18,7 +18,7 @@ const maxForeign = 64
 type foreign struct {
 	at     place // without a name
 	told   notified
-	own    mail.ModSeq // of a command of this session that was the only change
+	own    mail.ModSeq // of the last change by a command of this session
 	unwake func()      // ends the watch; nil: none
 }
 
@@ -259,22 +259,4 @@ func (s *session) pushForeign(ctx context.Context, n *notify) error {
 		}
 	}
 	return nil
-}
-
-// foreignNow are the ModSeqs of the accounts of others.
-func (n *notify) foreignNow(ctx context.Context) []mail.ModSeq {
-	out := make([]mail.ModSeq, len(n.foreign))
-	for i, f := range n.foreign {
-		out[i], _ = f.at.acct.ModSeq(ctx) // without it the client is told more than it needs
-	}
-	return out
-}
-
-// noteForeign takes note of accounts that a command of this session alone has changed since before.
-func (n *notify) noteForeign(ctx context.Context, before []mail.ModSeq) {
-	for i, f := range n.foreign {
-		if now, err := f.at.acct.ModSeq(ctx); err == nil && i < len(before) && now == before[i]+1 {
-			f.own = now
-		}
-	}
 }

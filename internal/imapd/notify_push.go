@@ -81,11 +81,35 @@ func (s *session) pushOwn(ctx context.Context, n *notify) error {
 	return p.run(ctx)
 }
 
-// noteOwn takes note that a command of this session was the only one that changed the account, if so it was.
-func (s *session) noteOwn(ctx context.Context, before mail.ModSeq) {
-	if now, err := s.acct.ModSeq(ctx); err == nil && now == before+1 {
-		s.ownChange = now
+// made takes note of a change of an account by the command in progress: it is no news to the client. 0 is none.
+func (s *session) made(acct mail.Account, change mail.ModSeq) {
+	if s.notify == nil || change == 0 {
+		return
 	}
+	if acct.ID() == s.acct.ID() {
+		s.ownChange = change
+	}
+	for _, f := range s.notify.foreign {
+		if f.at.acct.ID() == acct.ID() {
+			f.own = change
+		}
+	}
+}
+
+// making is made for a change of which the store does not tell the number: it is known if nobody else has changed the account
+// just then. Else the client is told more than it needs.
+func (s *session) making(ctx context.Context, acct mail.Account, change func() error) error {
+	if s.notify == nil {
+		return change()
+	}
+	before, unknown := acct.ModSeq(ctx)
+	if err := change(); err != nil || unknown != nil {
+		return err
+	}
+	if now, err := acct.ModSeq(ctx); err == nil && now == before+1 {
+		s.made(acct, now)
+	}
+	return nil
 }
 
 // notifier tells the differences between two looks at the mailboxes.

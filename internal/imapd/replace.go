@@ -36,6 +36,7 @@ func (s *session) replace(ctx context.Context, c *imap.Replace) error {
 		b = imap.AppendAppendUIDCode(b, done.UIDValidity, mail.SetOf(done.UIDs...))
 		s.out.buf = imap.AppendText(b, "replaced")
 	}
+	s.made(s.sel.acct, done.ModSeq)
 	return s.syncExpunged(ctx, done.ModSeq)
 }
 
@@ -62,6 +63,7 @@ func (s *session) put(ctx context.Context, old mail.UID, a *appender) (mail.Appe
 	if err != nil {
 		return done, err
 	}
+	s.made(to.acct, done.ModSeq)
 	done.ModSeq, err = expungeUIDs(context.WithoutCancel(ctx), from.acct, from.id, mail.SetOf(old))
 	return done, err
 }

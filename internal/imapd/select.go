@@ -169,13 +169,15 @@ func (s *session) closeMailbox(ctx context.Context, _ *imap.Close) error {
 		return err
 	}
 	if !m.readOnly && m.may&mail.RightExpunge != 0 { // RFC 4314 section 4
-		err := s.during(ctx, int(m.view.len()), func(ctx context.Context) error {
-			_, _, err := m.acct.Expunge(ctx, m.id, nil)
+		var change mail.ModSeq
+		err := s.during(ctx, int(m.view.len()), func(ctx context.Context) (err error) {
+			_, change, err = m.acct.Expunge(ctx, m.id, nil)
 			return err
 		})
 		if err != nil && mail.KindOf(err) != mail.NotFound {
 			return err
 		}
+		s.made(m.acct, change)
 	}
 	s.deselect()
 	return nil

@@ -83,7 +83,7 @@ type userState struct {
 	metadata  metadataTold
 	notify    *notify     // nil as long as NOTIFY was not used
 	watches   [2]watched  // by notify; to be stopped
-	ownChange mail.ModSeq // the account's, of a command of this session that was the only change
+	ownChange mail.ModSeq // the account's last one by a command of this session, while NOTIFY is in use
 }
 
 func newSession(srv *Server, c net.Conn) *session {

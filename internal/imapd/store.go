@@ -33,6 +33,7 @@ func (s *session) store(ctx context.Context, c *imap.Store) error {
 	if err != nil {
 		return err
 	}
+	s.made(m.acct, done.ModSeq)
 	snap, err := s.sel.acct.Snapshot(ctx, s.sel.id)
 	if err != nil { // it is done all the same: what the messages look like is told later
 		return s.modified(done.Failed, c.UID)
