@@ -30,7 +30,7 @@ type disk struct {
 	maps    []unsafe.Pointer // the parts of the index, in order
 	ready   bool             // the first part is at hand for writing
 	empty   bool             // the log had no octet when it was opened: its name may not be durable
-	unused  bool             // the log is as it was made with the account: it never had a frame
+	unused  bool             // the log was as it is made with an account when it was opened: it had no frame
 	pending *[]byte          // what was written to the log but not to its file, from start on; nil: nothing
 	start   int64
 	end     int64 // of what was written to the log last

@@ -169,7 +169,7 @@ func shmLock(_ *libc.TLS, file uintptr, first, n, flags int32) int32 {
 	case flags&lib.SQLITE_SHM_EXCLUSIVE != 0:
 		kind = unix.F_WRLCK
 	}
-	if rc := d.flush(); rc != lib.SQLITE_OK {
+	if rc := d.flush(); rc != lib.SQLITE_OK && kind != unix.F_UNLCK { // what is not synced by then was undone
 		return rc
 	}
 	d.passing.forget(d.vfs)
@@ -247,7 +247,7 @@ func logTruncate(_ *libc.TLS, file uintptr, size int64) int32 {
 // ones; where there never were any it is for nothing.
 func logSync(_ *libc.TLS, file uintptr, _ int32) int32 {
 	d := diskOf(file)
-	if d.unused && d.pending != nil && d.start == 0 && len(*d.pending) == logHead {
+	if d.onlyHead() {
 		return lib.SQLITE_OK
 	}
 	if rc := d.flush(); rc != lib.SQLITE_OK {
@@ -255,6 +255,16 @@ func logSync(_ *libc.TLS, file uintptr, _ int32) int32 {
 	}
 	d.lengthen()
 	return syncFile(d.log)
+}
+
+// onlyHead tells whether a head is all that is to be synced of a log without frames. Others may have written some since it was
+// opened.
+func (d *disk) onlyHead() bool {
+	if !d.unused || d.pending == nil || d.start != 0 || len(*d.pending) != logHead {
+		return false
+	}
+	size, err := sizeOfFile(d.log)
+	return err == nil && size == logHead
 }
 
 // lengthen has a log that just grew end in zeros, which count for nothing: the next commits overwrite them, and to sync what
