@@ -88,7 +88,7 @@ func (a *account) closedError() error {
 func (a *account) use() (*files, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.files != nil && a.files.changed.gone() {
+	if a.files != nil && !a.files.changed.holds() {
 		a.files.retire()
 		a.files = nil
 	}
@@ -133,7 +133,7 @@ func (a *account) openFiles() (*files, error) {
 	var err error
 	f.changed, err = openChanged(f.dir + "/changed")
 	if errors.Is(err, os.ErrNotExist) {
-		if err = a.store.create(a.id, f.dir); err == nil {
+		if err = a.store.make(a.id, f.dir); err == nil {
 			f.changed, err = openChanged(f.dir + "/changed")
 		}
 	}
@@ -164,7 +164,7 @@ func (f *files) renew() error {
 		return err
 	}
 	defer f.give(c)
-	if err := migrate(c); err != nil {
+	if err := f.migrate(c); err != nil {
 		return err
 	}
 	m, err := c.one("SELECT modseq FROM account")
@@ -172,6 +172,18 @@ func (f *files) renew() error {
 		f.changed.renew(mail.ModSeq(m))
 	}
 	return err
+}
+
+// migrate brings the database up to date. Programs that have it open as it was open it anew.
+func (f *files) migrate(c *conn) error {
+	v, err := c.one("PRAGMA user_version")
+	if err != nil {
+		return err
+	}
+	if v < version() {
+		f.changed.distrust()
+	}
+	return migrate(c)
 }
 
 // close closes everything. Nobody uses the files any more.

@@ -39,7 +39,7 @@ func openChanged(path string) (*changed, error) {
 	}
 	var st unix.Stat_t
 	if err = unix.Fstat(fd, &st); err == nil && st.Size < changedSize {
-		err = unix.Ftruncate(fd, changedSize)
+		err = lengthenChanged(fd)
 	}
 	var words []byte
 	if err == nil {
@@ -50,6 +50,20 @@ func openChanged(path string) (*changed, error) {
 		return nil, &os.PathError{Op: "map", Path: path, Err: err}
 	}
 	return &changed{fd: -1, words: words, token: tokenOf(&st)}, nil
+}
+
+// lengthenChanged makes the file long enough, with room for it on the disk: to write to a map where there is none ends the
+// process. What is in it, also by others at the same time, stays.
+func lengthenChanged(fd int) error {
+	for {
+		switch err := unix.Fallocate(fd, 0, 0, changedSize); err {
+		case unix.EINTR:
+		case unix.EOPNOTSUPP, unix.ENOSYS:
+			return unix.Ftruncate(fd, changedSize)
+		default:
+			return err
+		}
+	}
 }
 
 // openEvents opens the file for the writes that raise events. The caller leads the queue and holds the lock, as for
@@ -89,8 +103,14 @@ func (c *changed) load() (mail.ModSeq, bool) {
 // gone tells whether the account was removed.
 func (c *changed) gone() bool { return atomic.LoadUint64(c.word(0)) == goneMark }
 
-// trusted tells whether the file belongs to this boot and was not copied.
+// trusted tells whether the file belongs to this boot and was not copied, and the schema is the one that this program knows.
 func (c *changed) trusted() bool { return atomic.LoadUint64(c.word(1)) == c.token }
+
+// holds tells whether what was opened is the account still: it was not removed, nor migrated by a newer program.
+func (c *changed) holds() bool { return !c.gone() && c.trusted() }
+
+// distrust has all open the account anew. The caller holds the account's lock.
+func (c *changed) distrust() { atomic.StoreUint64(c.word(1), 0) }
 
 // birth names the life of the account to which cached things belong.
 func (c *changed) birth() uint64 { return atomic.LoadUint64(c.word(2)) }

@@ -118,3 +118,44 @@ func TestChangedLeftDirty(t *testing.T) {
 		t.Error("still dirty")
 	}
 }
+
+// TestChangedMissing: an account that was put back without the file has its mail, whether the file is missing or empty, and
+// takes more.
+func TestChangedMissing(t *testing.T) {
+	ctx := context.Background()
+	for name, lose := range map[string]func(path string) error{
+		"missing": os.Remove,
+		"empty":   func(path string) error { return os.Truncate(path, 0) },
+	} {
+		s := openTest(t, t.TempDir(), Options{})
+		a := s.Account("alice").(*account)
+		deliver(t, a, 1, "text")
+		a.shut()
+		if err := lose(s.changedPath("alice")); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Create(ctx, "alice"); mail.KindOf(err) != mail.Exists {
+			t.Errorf("%s: created: %v", name, err)
+		}
+		deliver(t, a, 1, "text")
+		if snap, err := a.Snapshot(ctx, 1); err != nil || snap.Len() != 2 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestChangedHasRoom: the file has its place on the disk before it is mapped.
+func TestChangedHasRoom(t *testing.T) {
+	path := t.TempDir() + "/changed"
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := openChanged(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	if blocks(t, path) == 0 {
+		t.Error("it has none")
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/constance-mail/constance/internal/mail"
+	"golang.org/x/sys/unix"
 )
 
 // maker makes the databases of new accounts, in memory from a template.
@@ -26,6 +27,18 @@ func (m *maker) close() {
 		_ = m.c.Close() // it is memory
 		m.c = nil
 	}
+}
+
+// make makes an account: a new one, or `changed` of one that was put back without it.
+func (s *store) make(id mail.AccountID, dir string) error {
+	if _, err := os.Stat(dir + dbName); errors.Is(err, os.ErrNotExist) {
+		return s.create(id, dir)
+	}
+	fd, err := open(dir+"/changed", unix.O_WRONLY|unix.O_CREAT)
+	if err != nil {
+		return err
+	}
+	return unix.Close(fd)
 }
 
 // create makes a new account: beside its place, then by one rename, so that nobody sees half of it. If another
@@ -64,7 +77,7 @@ func place(tmp, dir string) error {
 		return err
 	}
 	if err := os.Rename(tmp, dir); err != nil {
-		if _, there := os.Stat(dir + "/changed"); there == nil {
+		if _, there := os.Stat(dir + dbName); there == nil {
 			return os.RemoveAll(tmp)
 		}
 		return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/constance-mail/constance/internal/mail"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -52,7 +53,8 @@ func migrate(c *conn) error {
 			return err
 		}
 		if v <= 0 || v > version() {
-			return fmt.Errorf("schema version %d, this program knows 1 to %d", v, version())
+			err := fmt.Errorf("schema version %d, this program knows 1 to %d", v, version())
+			return &mail.Error{Op: "open account", Kind: mail.Unavailable, Err: err} // a newer program can
 		}
 		script := migrations[v-1] + "; PRAGMA user_version = " + strconv.FormatInt(v+1, 10) +
 			"; PRAGMA schema_version = " + strconv.FormatUint(random64()>>33, 10)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"testing"
 
 	"github.com/constance-mail/constance/internal/mail"
@@ -91,5 +92,45 @@ func TestMigrate(t *testing.T) {
 		if err := migrate(c); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestMigratedByNewer: a program that has an account open which a newer one migrates leaves it alone from then on: what it
+// stored would be without the new columns.
+func TestMigratedByNewer(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, t.TempDir(), Options{})
+	a := s.Account("alice").(*account)
+	deliver(t, a, 1, "text")
+	dir := s.accountDir("alice")
+	before := migrations
+	newer := func(f func()) {
+		migrations = append(before[:len(before):len(before)], "ALTER TABLE mailbox ADD COLUMN more; UPDATE mailbox SET more = 7")
+		defer func() { migrations = before }()
+		f()
+	}
+	var next *files // of the newer program
+	newer(func() {
+		changed, err := openChanged(dir + "/changed")
+		if err != nil {
+			t.Fatal(err)
+		}
+		next = &files{account: a, dir: dir, changed: changed, lock: -1, recent: recent{fd: -1}}
+		if err := next.renew(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	defer next.close()
+	if _, err := tryDeliver(a, 1, "text"); mail.KindOf(err) != mail.Unavailable || err == nil {
+		t.Errorf("delivered by the older program: %v", err)
+	}
+	if _, err := a.Snapshot(ctx, 1); mail.KindOf(err) != mail.Unavailable || err == nil {
+		t.Errorf("read by the older program: %v", err)
+	}
+	if !next.changed.holds() {
+		t.Error("the newer program has to open it anew")
+	}
+	if n, err := openDisk(t, dir, false).one("SELECT more FROM mailbox WHERE id = 1"); n != 7 || err != nil {
+		t.Errorf("the new column has %d, %v", n, err)
 	}
 }

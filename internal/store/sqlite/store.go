@@ -78,7 +78,7 @@ func (s *store) changedPath(id string) string { return s.accountDir(mail.Account
 
 // Exists tells whether there is an account: using one that is not there makes it.
 func (s *store) Exists(id mail.AccountID) bool {
-	_, err := os.Stat(s.changedPath(string(id)))
+	_, err := os.Stat(s.accountDir(id) + dbName)
 	return err == nil
 }
 
@@ -111,10 +111,8 @@ func (s *store) Create(ctx context.Context, id mail.AccountID) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if id.Valid() && !s.closed.Load() {
-		if _, err := os.Stat(s.changedPath(string(id))); err == nil {
-			return refuse("create account", mail.Exists, string(id))
-		}
+	if id.Valid() && !s.closed.Load() && s.Exists(id) {
+		return refuse("create account", mail.Exists, string(id))
 	}
 	f, err := s.Account(id).(*account).acquire()
 	if err == nil {

@@ -156,7 +156,7 @@ func (a *account) lead(c *change) {
 	}
 }
 
-// lockFiles acquires the account's files and lock. An account that was removed while it waited is opened anew.
+// lockFiles acquires the account's files and lock. An account that was removed or migrated while it waited is opened anew.
 func (a *account) lockFiles(op string) (*files, error) {
 	a.queue.begins(op, false)
 	for {
@@ -168,7 +168,7 @@ func (a *account) lockFiles(op string) (*files, error) {
 			f.release()
 			return nil, err
 		}
-		if !f.changed.gone() {
+		if f.changed.holds() {
 			if err = f.changed.openEvents(f.dir + "/changed"); err == nil {
 				a.queue.begins(op, true)
 				return f, nil
