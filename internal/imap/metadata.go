@@ -42,11 +42,8 @@ func (*GetMetadata) Verb() string { return "GETMETADATA" }
 // Verb is "SETMETADATA".
 func (*SetMetadata) Verb() string { return "SETMETADATA" }
 
-// The bounds of one command: entries, octets of all values.
-const (
-	maxEntries = 1000
-	maxValues  = 256 << 10
-)
+// maxEntries bounds the entries of one command; their values are bounded as all literals are.
+const maxEntries = 1000
 
 // getmetadata = "GETMETADATA" [SP getmetadata-options] SP mailbox SP entries; RFC 5464 section 5. The examples of
 // section 4.2 have the options behind the mailbox: both are read.
@@ -163,8 +160,7 @@ func parseSetMetadata(d *wire.Decoder) Command {
 		d.MustSpecial('(')
 		return nil
 	}
-	octets := 0
-	for c.entryValue(d, &octets) {
+	for c.entryValue(d) {
 		if d.Close() {
 			return end(d, &c)
 		}
@@ -179,7 +175,7 @@ func parseSetMetadata(d *wire.Decoder) Command {
 }
 
 // entry-value = entry SP value; RFC 5464 section 5.
-func (c *SetMetadata) entryValue(d *wire.Decoder, octets *int) bool {
+func (c *SetMetadata) entryValue(d *wire.Decoder) bool {
 	var n mail.Annotation
 	if !d.MustAString(&n.Name) || !d.MustSP() {
 		return false
@@ -195,9 +191,6 @@ func (c *SetMetadata) entryValue(d *wire.Decoder, octets *int) bool {
 	if !c.value(d, &n) {
 		return false
 	}
-	if *octets += len(n.Value); *octets > maxValues {
-		return d.Fail("values too large together")
-	}
 	c.Entries = append(c.Entries, n)
 	return true
 }
@@ -212,7 +205,7 @@ func (c *SetMetadata) value(d *wire.Decoder, n *mail.Annotation) bool {
 	if !d.MustLiteral(&size, &sync, &binary) {
 		return false
 	}
-	if c.TooBig = size > mail.MaxAnnotationValue; c.TooBig {
+	if c.TooBig = size > mail.MaxAnnotationValue; c.TooBig || !d.MustKeep() {
 		return false
 	}
 	r, err := d.Literal()

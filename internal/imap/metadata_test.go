@@ -1,9 +1,11 @@
 package imap
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
+	"github.com/constance-mail/constance/internal/imap/wire"
 	"github.com/constance-mail/constance/internal/mail"
 )
 
@@ -53,6 +55,21 @@ func TestSetMetadata(t *testing.T) {
 		"SETMETADATA a (" + strings.Repeat("/shared/a NIL ", maxEntries) + "/shared/a NIL)",
 		"SETMETADATA a (" + strings.Repeat("/shared/a {60000+}\r\n"+strings.Repeat("x", 60000)+" ", 5) + "/shared/a NIL)",
 	}.run(t)
+}
+
+// Before login less is kept in memory, and nothing is asked for beyond that. RFC 7888 section 6.
+func TestSetMetadataBounds(t *testing.T) {
+	for _, announced := range []string{"{11}", "{11+}", "~{11}", "~{4+}\r\nabcd /shared/b {7}"} {
+		d := wire.NewDecoder(stored{strings.NewReader("t SETMETADATA a (/shared/a " + announced + "\r\n")},
+			wire.Options{Limits: wire.Limits{Literal: 10, Literals: 10, Skip: 5}, Continue: func(int64) error {
+				t.Errorf("%s: asked for it", announced)
+				return nil
+			}})
+		var se *wire.SyntaxError
+		if _, c, err := Read(d); !errors.As(err, &se) || !se.TooBig {
+			t.Errorf("%s: %+v, %v", announced, c, err)
+		}
+	}
 }
 
 // A value that is too large is not read. RFC 5464 section 4.3.

@@ -67,14 +67,10 @@ func (d *Decoder) literalString(dst *string) bool {
 	if !d.literalStart(0) {
 		return false
 	}
-	size := d.lit.size
-	if size > d.opt.Limits.Literal || d.literals+size > d.opt.Limits.Literals {
-		return d.fail(&SyntaxError{Text: "literal too large", Pos: d.line, TooBig: true})
-	}
-	d.literals += size
-	if !d.accept() {
+	if !d.MustKeep() || !d.accept() {
 		return false
 	}
+	size := d.lit.size
 	out := make([]byte, 0, min(size, bufSize)) // grows with what arrives, not with what is announced
 	for d.lit.size > 0 {
 		if d.r == d.w && !d.fill() {
@@ -90,6 +86,16 @@ func (d *Decoder) literalString(dst *string) bool {
 		return d.Fail("NUL octet in a literal")
 	}
 	*dst = string(out)
+	return true
+}
+
+// MustKeep must have room in memory for the literal that was announced. It comes before Literal where the octets are kept.
+func (d *Decoder) MustKeep() bool {
+	size := d.lit.size
+	if size > d.opt.Limits.Literal || d.literals+size > d.opt.Limits.Literals {
+		return d.fail(&SyntaxError{Text: "literal too large", Pos: d.line, TooBig: true})
+	}
+	d.literals += size
 	return true
 }
 
