@@ -52,7 +52,9 @@ func (f *fetcher) appendOctets(b []byte, r *fetchRow, d *mail.Digest, it *imap.F
 // leaveHole notes that what comes next belongs to the message's octets.
 func (f *fetcher) leaveHole(b []byte, r *fetchRow, d *mail.Digest, it *imap.FetchItem) []byte {
 	h := fetchHole{at: len(b), row: f.index(r), item: it, parts: len(f.text)}
-	if d != nil {
+	if n := len(f.hole); n > 0 && f.hole[n-1].row == h.row { // of the same message
+		h.parts = f.hole[n-1].parts
+	} else if d != nil {
 		f.text = append(f.text, d.Parts...)
 	}
 	h.until = len(f.text)

@@ -135,3 +135,23 @@ func TestFetchLargeDigests(t *testing.T) {
 		t.Errorf("%d answers", n)
 	}
 }
+
+// The parts of a message are kept once, however many of its sections are asked for.
+func TestHolesShareTheParts(t *testing.T) {
+	f := &fetcher{rows: []fetchRow{{seq: 1}, {seq: 2}}}
+	digests := []*mail.Digest{{Parts: []byte("first")}, {Parts: []byte("second one")}}
+	var b []byte
+	for i, d := range digests {
+		for range 3 {
+			b = f.leaveHole(b, &f.rows[i], d, &imap.FetchItem{})
+		}
+	}
+	if got := string(f.text); got != "firstsecond one" {
+		t.Errorf("kept %q", got)
+	}
+	for i, h := range f.hole {
+		if got, want := string(f.text[h.parts:h.until]), string(digests[i/3].Parts); got != want || h.row != i/3 {
+			t.Errorf("hole %d: row %d, parts %q, want %q", i, h.row, got, want)
+		}
+	}
+}

@@ -107,8 +107,8 @@ func (s *session) tellNumbers(word string, c *imap.Search, r *results) error {
 	write := func(first, last uint32) {
 		for n := uint64(first); n <= uint64(last); n++ {
 			s.out.buf = strconv.AppendUint(append(s.out.buf, ' '), n, 10)
+			_ = s.out.flushLarge() // the error sticks and ends the command
 		}
-		_ = s.out.flushLarge() // the error sticks and ends the command
 	}
 	r.runs(c.UID, write)
 	if r.modSeq {

@@ -70,13 +70,13 @@ func (s *session) tellStored(snap *mail.Snapshot, uids mail.UIDSet, c *imap.Stor
 				s.appendStored(p, row, c)
 			}
 			found += row - first
+			if err := s.out.flushLarge(); err != nil {
+				return found, err
+			}
 			if row < len(p.UIDs) {
 				break
 			}
 			i += row - first - 1
-			if err := s.out.flushLarge(); err != nil {
-				return found, err
-			}
 		}
 	}
 	return found, nil
