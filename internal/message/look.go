@@ -25,10 +25,21 @@ func LookAtHeader(header []byte, l Looker) (enough bool) {
 	return false
 }
 
-// LookAtBody shows what SEARCH BODY looks at of the message with the octets r: the texts of text parts, and the headers of
-// parts and of messages in messages. RFC 9051 section 6.4.4. Errors are those of r and of l.
+// LookAtBody shows what SEARCH BODY looks at of the message with the octets r: the texts of text parts and of reports, and
+// the headers of parts and of messages in messages. RFC 9051 section 6.4.4. Errors are those of r and of l.
 func LookAtBody(r io.ReaderAt, p *Part, l Looker) (enough bool, err error) {
-	if p.kind == text {
+	var header []byte
+	if p.kind == leaf {
+		if header, err = p.ReadHeader(r); err != nil {
+			return false, err
+		}
+	}
+	return lookInto(r, p, header, l)
+}
+
+// lookInto is LookAtBody for a part, of which a leaf has this header.
+func lookInto(r io.ReaderAt, p *Part, header []byte, l Looker) (enough bool, err error) {
+	if p.kind == text || p.kind == leaf && isReport(header) {
 		return l.Text(p.Text(r))
 	}
 	for i := range p.parts {
@@ -37,11 +48,24 @@ func LookAtBody(r io.ReaderAt, p *Part, l Looker) (enough bool, err error) {
 		if err != nil || LookAtHeader(header, l) {
 			return err == nil, err
 		}
-		if enough, err := LookAtBody(r, part, l); enough || err != nil {
+		if enough, err := lookInto(r, part, header, l); enough || err != nil {
 			return enough, err
 		}
 	}
 	return false, nil
+}
+
+// isReport tells whether a part without parts is of the type message, such as message/delivery-status: its text has the
+// addresses that somebody looks for. RFC 3464.
+func isReport(header []byte) bool {
+	f := fields{rest: header}
+	for f.next() {
+		if equalFold("content-type", f.name()) {
+			c, _ := parseContentType(f.value(), nil)
+			return equalFold("message", c.main)
+		}
+	}
+	return false
 }
 
 // ReadHeader reads the header of a part or message, whose length this package bounds, from the octets of the message.

@@ -26,12 +26,13 @@ func (s *seen) Text(r io.Reader) (bool, error) {
 
 const lookedAt = "Subject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\n  again\nContent-Type: multipart/mixed; boundary=b\n\npreamble\n--b\n" +
 	"Content-Type: text/html\n\n<p>one</p>\n--b\nContent-Type: application/pdf\nContent-Transfer-Encoding: base64\n\nAAAA\n--b\n" +
+	"Content-Type: message/delivery-status\n\nFinal-Recipient: rfc822; x@y\n--b\n" +
 	"Content-Type: message/rfc822\n\nSubject: inner\n\ntwo\n--b--\n"
 
 var shownHeader = []string{"Subject:  grüße  again", "Content-Type:  multipart/mixed; boundary=b"}
 
 var shownBody = []string{"Content-Type:  text/html", "one", "Content-Type:  application/pdf", "Content-Transfer-Encoding:  base64",
-	"Content-Type:  message/rfc822", "Subject:  inner", "two"}
+	"Content-Type:  message/delivery-status", "Final-Recipient: rfc822; x@y", "Content-Type:  message/rfc822", "Subject:  inner", "two"}
 
 func TestLook(t *testing.T) {
 	root, err := DecodeParts(mustDigest(t, lookedAt).Parts)
@@ -91,5 +92,24 @@ func TestLookFails(t *testing.T) {
 	}
 	if _, err := root.ReadHeader(failingAt{strings.NewReader(lookedAt), 0}); !errors.Is(err, errFailing) {
 		t.Errorf("header: %v", err)
+	}
+}
+
+// A message that is nothing but a report, or nothing but something else. RFC 3464 section 2.
+func TestLookAtLeaf(t *testing.T) {
+	for typ, want := range map[string][]string{"message/delivery-status": {"Final-Recipient: rfc822; x@y\n"},
+		"MESSAGE (x) / disposition-notification": {"Final-Recipient: rfc822; x@y\n"}, "application/x": nil, "image/png": nil} {
+		msg := "Subject: x\nContent-Type: " + typ + "\n\nFinal-Recipient: rfc822; x@y\n"
+		root, err := DecodeParts(mustDigest(t, msg).Parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s seen
+		if enough, err := LookAtBody(strings.NewReader(msg), root, &s); enough || err != nil || !slices.Equal(s.texts, want) {
+			t.Errorf("%s: %v, %v, %q", typ, enough, err, s.texts)
+		}
+		if _, err := LookAtBody(failingAt{strings.NewReader(msg), 0}, root, &s); !errors.Is(err, errFailing) {
+			t.Errorf("%s, which cannot be read: %v", typ, err)
+		}
 	}
 }

@@ -23,7 +23,7 @@ const textName = "/text.db"
 
 // textVersion is raised whenever other words are made of the same message: by package trigram, fold or message. An index
 // of another version is made anew. TestTextVersion notices.
-const textVersion = 1
+const textVersion = 2
 
 // textSchema: words are the trigrams of each content; passed are the contents that it has nothing of; sample are the
 // last contents of batches, by which a mail.db that was put back to an earlier state is noticed.
