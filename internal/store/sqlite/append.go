@@ -46,6 +46,11 @@ func (a *account) put(ctx context.Context, msgs []mail.NewMessage,
 	}
 	var out mail.Appended
 	err = a.update(ctx, "append", string(a.id), func(t *tx) (err error) {
+		for _, u := range ups {
+			if u.seg != nil && !u.seg.in(t.files.dir) {
+				return refuse("append", mail.Unavailable, string(a.id)) // to the account that was
+			}
+		}
 		out, err = run(t, ups)
 		return err
 	})

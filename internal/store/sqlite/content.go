@@ -57,28 +57,39 @@ func (a *account) OpenContents(ctx context.Context, ids []mail.ContentID, octets
 	if err != nil || !r.large {
 		return r.out, err
 	}
-	id := ids[len(r.out)]
-	out, err := openRecord(dir, r.at)
-	if errors.Is(err, os.ErrNotExist) {
-		if err = a.missing(ctx, id); err == nil {
-			return append(r.out, nil), nil
-		}
-	}
+	out, err := a.openLarge(ctx, dir, ids[len(r.out)], r.at)
 	if err != nil {
-		return nil, fail("open content", contentItem(id), err)
+		return nil, err
 	}
 	return append(r.out, out), nil
 }
 
-// missing is the error for a content whose segment is not there, nil if it was purged meanwhile.
-func (a *account) missing(ctx context.Context, id mail.ContentID) error {
-	return a.view(ctx, "open content", string(a.id), func(_ *files, c *conn) error {
-		_, there, err := c.locate(id)
-		if err == nil && there {
-			err = corrupt(contentItem(id), "its segment is missing")
-		}
+// openLarge opens a content that is in a segment, nil if it was purged meanwhile. It stays from when it is locked on; before,
+// Purge may have made a hole of it, or its segment be another one by now. So it is looked for once more.
+func (a *account) openLarge(ctx context.Context, dir string, id mail.ContentID, at location) (mail.Content, error) {
+	out, err := openRecord(dir, at)
+	there, err2 := a.isAt(ctx, id, at)
+	switch {
+	case err2 == nil && there && err == nil:
+		return out, nil
+	case err == nil:
+		err2 = errors.Join(err2, out.Close())
+	case err2 == nil && there && errors.Is(err, os.ErrNotExist):
+		return nil, corrupt(contentItem(id), "its segment is missing")
+	case err2 == nil && there:
+		return nil, fail("open content", contentItem(id), err)
+	}
+	return nil, err2
+}
+
+// isAt tells whether a content is there still.
+func (a *account) isAt(ctx context.Context, id mail.ContentID, at location) (there bool, err error) {
+	err = a.view(ctx, "open content", string(a.id), func(_ *files, c *conn) error {
+		now, found, err := c.locate(id)
+		there = found && now == at
 		return err
 	})
+	return there, err
 }
 
 // bodyReader reads contents until one is in a segment, or enough is in memory.

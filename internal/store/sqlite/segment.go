@@ -34,6 +34,13 @@ func (s *segment) close() {
 	_ = s.file.Close() // what matters was synced
 }
 
+// in tells whether it is a segment of the account in that directory still: not of one that was removed, and made anew.
+func (s *segment) in(dir string) bool {
+	var own, there unix.Stat_t
+	err := errors.Join(unix.Fstat(int(s.file.Fd()), &own), unix.Stat(segmentPath(dir, s.no), &there))
+	return err == nil && own.Ino == there.Ino && own.Dev == there.Dev
+}
+
 // segmentPath is the path of a segment.
 func segmentPath(dir string, no int64) string {
 	return dir + "/segments/" + strconv.FormatInt(no, 10) + segmentExt
@@ -62,7 +69,7 @@ func (a *account) giveSegment(s *segment) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	f := a.files
-	if f == nil || s.end >= a.store.opts.SegmentLimit || f.changed.gone() {
+	if f == nil || s.end >= a.store.opts.SegmentLimit || !s.in(f.dir) {
 		s.close()
 		return
 	}

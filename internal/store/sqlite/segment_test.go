@@ -175,3 +175,63 @@ func BenchmarkChecksum8K(b *testing.B) {
 		}
 	})
 }
+
+// TestPurgedBeforeOpened: who has looked up where a content is, and opens it after a purge, gets nothing, rather than a hole
+// or the octets that another message has in the place.
+func TestPurgedBeforeOpened(t *testing.T) {
+	ctx := context.Background()
+	long := strings.Repeat("0123456789", 10000)
+	for name, after := range map[string]func(t *testing.T, a *account){
+		"a hole":        func(t *testing.T, a *account) { purgeUID(t, a, 1) },
+		"no segment":    func(t *testing.T, a *account) { purgeUID(t, a, 1); purgeUID(t, a, 2) },
+		"another there": func(t *testing.T, a *account) { purgeUID(t, a, 1); purgeUID(t, a, 2); deliver(t, a, 1, long) },
+	} {
+		s := openTest(t, t.TempDir(), Options{InlineLimit: 1000})
+		a := s.Account("alice").(*account)
+		id := deliver(t, a, 1, long).Contents[0]
+		deliver(t, a, 1, long+"x")
+		var at location
+		err := a.view(ctx, "test", "", func(_ *files, c *conn) (err error) {
+			at, _, err = c.locate(id)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		after(t, a)
+		c, err := a.openLarge(ctx, s.accountDir("alice"), id, at)
+		if err != nil || c != nil {
+			t.Errorf("%s: got %v, %v", name, c, err)
+		}
+		if n := openedIn(t, s.accountDir("alice"), segmentExt); n > 1 { // the spare one
+			t.Errorf("%s: %d segments are open", name, n)
+		}
+	}
+}
+
+// TestUploadOfRemoved: a message for an account that is removed before it is complete is refused: the account that comes into
+// being in its place has no segment with its octets.
+func TestUploadOfRemoved(t *testing.T) {
+	ctx := context.Background()
+	s := openTest(t, t.TempDir(), Options{InlineLimit: 1000})
+	a := s.Account("alice").(*account)
+	long := strings.Repeat("0123456789", 10000)
+	deliver(t, a, 1, long)
+	m, err := newMessage(a, long+"x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Remove(ctx, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Append(ctx, 1, []mail.NewMessage{m}); mail.KindOf(err) != mail.Unavailable || err == nil {
+		t.Errorf("appended to another account: %v", err)
+	}
+	if err := m.Upload.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r := deliver(t, a, 1, long+"y")
+	if octets(t, a, r.Contents[0]) != long+"y" {
+		t.Error("another message lost its octets")
+	}
+}
