@@ -27,7 +27,7 @@ type segment struct {
 	file  *os.File
 	no    int64
 	end   int64 // what is behind is no record
-	fresh bool  // its name is not durable yet
+	fresh bool  // its name may not be durable yet: nobody has written to it
 }
 
 func (s *segment) close() {
@@ -98,18 +98,15 @@ func (f *files) openSegment(limit int64) (*segment, error) {
 		if err == nil {
 			s.close()
 		}
-	} else if err := os.Mkdir(f.dir+"/segments", 0o700); err == nil {
-		if err := syncDir(f.dir); err != nil {
-			return nil, err
-		}
-	} else if !errors.Is(err, os.ErrExist) {
+	} else if err := os.Mkdir(f.dir+"/segments", 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, err
+	} else if err := syncDir(f.dir); err != nil { // whoever made it may have died before
 		return nil, err
 	}
 	for {
 		last++
 		s, err := ownSegment(f.dir, last, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 		if err == nil {
-			s.fresh = true
 			return s, nil
 		}
 		if !errors.Is(err, os.ErrExist) && !errors.Is(err, errOwned) {
@@ -151,7 +148,7 @@ func ownSegment(dir string, no int64, flags int) (*segment, error) {
 	if err != nil || st.Nlink == 0 {
 		return nil, errors.Join(errOwned, err, file.Close())
 	}
-	return &segment{file: file, no: no, end: max(st.Size, 1)}, nil // octet 0 is the lock's
+	return &segment{file: file, no: no, end: max(st.Size, 1), fresh: st.Size == 0}, nil // octet 0 is the lock's
 }
 
 // lockRange locks an octet of a segment without waiting.
@@ -160,18 +157,9 @@ func lockRange(file *os.File, kind int16, at int64) error {
 	return unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLK, &l)
 }
 
-// seal writes the head of a record whose body is at start and makes both durable, the segment's name too.
-func (s *segment) seal(start, size int64, crc uint32) error {
-	var h [recordHead]byte
-	copy(h[:], recordMark)
-	binary.LittleEndian.PutUint32(h[4:], crc)
-	binary.LittleEndian.PutUint64(h[8:], uint64(size))
-	if _, err := s.file.WriteAt(h[:], start-recordHead); err != nil {
-		return err
-	}
-	if err := fdatasync(int(s.file.Fd())); err != nil {
-		return err
-	}
+// begin makes the name durable before the first octet: a segment with an octet in it has a name that stays, whoever made it
+// and whatever became of that.
+func (s *segment) begin() error {
 	if !s.fresh {
 		return nil
 	}
@@ -180,4 +168,16 @@ func (s *segment) seal(start, size int64, crc uint32) error {
 	}
 	s.fresh = false
 	return nil
+}
+
+// seal writes the head of a record whose body is at start and makes both durable.
+func (s *segment) seal(start, size int64, crc uint32) error {
+	var h [recordHead]byte
+	copy(h[:], recordMark)
+	binary.LittleEndian.PutUint32(h[4:], crc)
+	binary.LittleEndian.PutUint64(h[8:], uint64(size))
+	if _, err := s.file.WriteAt(h[:], start-recordHead); err != nil {
+		return err
+	}
+	return fdatasync(int(s.file.Fd()))
 }

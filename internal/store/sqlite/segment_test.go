@@ -3,9 +3,11 @@ package sqlite
 import (
 	"bytes"
 	"context"
+	"errors"
 	"hash/crc32"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -233,5 +235,38 @@ func TestUploadOfRemoved(t *testing.T) {
 	r := deliver(t, a, 1, long+"y")
 	if octets(t, a, r.Contents[0]) != long+"y" {
 		t.Error("another message lost its octets")
+	}
+}
+
+// TestSegmentName: the name of a segment is made durable before the first octet, also if who made the segment died before, or
+// gave up: else a crash of the machine could take it, with what others have put into it since.
+func TestSegmentName(t *testing.T) {
+	s := openTest(t, t.TempDir(), Options{InlineLimit: 10})
+	a := s.Account("alice").(*account)
+	deliver(t, a, 1, "short")
+	path := segmentPath(s.accountDir("alice"), 1)
+	if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	seg, err := a.takeSegment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seg.no != 1 || !seg.fresh {
+		t.Errorf("segment %d, whose name somebody else has made durable: %t", seg.no, !seg.fresh)
+	}
+	seg.close()
+	m, err := newMessage(a, strings.Repeat("x", 100), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u := m.Upload.(*upload); u.seg.no != 1 || u.seg.fresh {
+		t.Errorf("an upload to segment %d, fresh %t", u.seg.no, u.seg.fresh)
+	}
+	if err := m.Upload.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if fi, err := os.Stat(path); err != nil || fi.Size() == 0 {
+		t.Errorf("it looks as if its name was not durable: %v, %v", fi, err)
 	}
 }

@@ -84,7 +84,10 @@ func (u *upload) spill() error {
 		return err
 	}
 	u.seg, u.start = seg, seg.end+recordHead
-	if _, err := seg.file.WriteAt(u.mem, u.start); err != nil {
+	if err = seg.begin(); err == nil {
+		_, err = seg.file.WriteAt(u.mem, u.start)
+	}
+	if err != nil {
 		u.abandon()
 		return err
 	}
@@ -134,7 +137,7 @@ func (u *upload) Close() error {
 func (u *upload) abandon() {
 	seg := u.seg
 	u.seg = nil
-	if seg.file.Truncate(seg.end) != nil {
+	if seg.fresh || seg.file.Truncate(seg.end) != nil {
 		seg.close() // Purge finds what is dead in it
 		return
 	}
