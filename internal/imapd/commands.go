@@ -178,6 +178,7 @@ func (s *session) command(ctx context.Context) {
 	s.slot.Reset()
 	s.beginProgress(start)
 	err = s.run(ctx, c)
+	s.tellAt = time.Time{} // what is pushed later is no command's
 	s.tellLimit(err)
 	outcome := s.answer(err)
 	if s.then != nil {

@@ -106,7 +106,7 @@ func (s *session) updateContexts(ctx context.Context, snap *mail.Snapshot) error
 
 func (s *session) updateContext(ctx context.Context, snap *mail.Snapshot, u *updating) error {
 	q := s.searchIn(s.sel.acct, snap, &s.sel.view)
-	q.in.Recent = s.sel.recent
+	q.in.Recent, q.in.Tell = s.sel.recent, nil // it is no command that makes progress
 	key := u.key
 	q.ready(&key, sortsByRelevancy(u.criteria))
 	found, examined, err := q.query.Changed(ctx, u.told, u.last)

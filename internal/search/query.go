@@ -5,6 +5,7 @@ package search
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -23,8 +24,8 @@ type Scope struct {
 	Last      mail.UID       // the last message that the client knows of; later ones are not looked at
 	Recent    mail.UIDSet    // the messages that are \Recent to it. RFC 3501 section 2.3.2
 	Collation fold.Collation // that texts are compared by. RFC 5255 section 4
-	// Tell is called with the progress, in messages, between two pages, when nothing of the store is held;
-	// nil: nobody wants it. An error ends the search.
+	// Tell is called with the progress, in messages, between two pages and two contents, in the goroutine of the search, when
+	// no read of the store is open; nil: nobody wants it. An error ends the search.
 	Tell func(done, total int) error
 }
 
@@ -115,7 +116,7 @@ func (q *Query) run(ctx context.Context) error {
 			return err
 		}
 		q.note(p, &q.verdicts)
-		if err := q.tell(); err != nil {
+		if err := q.tell(0); err != nil {
 			return err
 		}
 	}
@@ -179,12 +180,12 @@ func (q *Query) note(p *mail.Page, v *verdicts) {
 	q.done += n
 }
 
-// tell tells of the progress.
-func (q *Query) tell() error {
+// tell tells of the progress, so many messages into a page.
+func (q *Query) tell(row int) error {
 	if q.in.Tell == nil {
 		return nil
 	}
-	return q.in.Tell(q.done, q.in.Snapshot.Len())
+	return q.in.Tell(q.done+row, q.in.Snapshot.Len())
 }
 
 // page looks at the messages of a page.
@@ -217,23 +218,17 @@ func (q *Query) first(p *mail.Page, n int) {
 	}
 }
 
-// second decides by the digests, and what they leave open by the contents.
+// second decides by the digests, and what they leave open by the contents, some messages at a time.
 func (q *Query) second(ctx context.Context, p *mail.Page) error {
-	q.open = q.open[:0]
-	err := q.in.Account.Digests(ctx, q.ids, q.want|mail.ColBorrowed, func(i int, d *mail.Digest) error {
-		row := q.rows[i]
-		q.one = candidate{page: p, row: row, digest: d}
-		q.verdicts[row] = q.key.test(&q.key, q, &q.one)
-		if q.verdicts[row] == unknown {
-			q.keep(row, d)
+	for from := 0; from < len(q.ids); {
+		next, err := q.some(ctx, p, from)
+		if err == nil {
+			err = q.third(ctx, p, q.open)
 		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if err := q.third(ctx, p, q.open); err != nil {
-		return err
+		if err != nil {
+			return err
+		}
+		from = next
 	}
 	for _, row := range q.rows { // contents that are gone meanwhile
 		if q.verdicts[row] == unknown {
@@ -241,6 +236,34 @@ func (q *Query) second(ctx context.Context, p *mail.Page) error {
 		}
 	}
 	return q.err
+}
+
+// keptOctets is about how much of the digests is kept at a time until contents are read: a digest can be large.
+const keptOctets = 1 << 20
+
+var errEnough = errors.New("enough for now")
+
+// some decides by the digests of the messages of ids from there up to next, and keeps in open what they leave open.
+func (q *Query) some(ctx context.Context, p *mail.Page, from int) (next int, err error) {
+	q.open, next = q.open[:0], len(q.ids)
+	kept := 0
+	err = q.in.Account.Digests(ctx, q.ids[from:], q.want|mail.ColBorrowed, func(i int, d *mail.Digest) error {
+		row := q.rows[from+i]
+		q.one = candidate{page: p, row: row, digest: d}
+		q.verdicts[row] = q.key.test(&q.key, q, &q.one)
+		if q.verdicts[row] != unknown {
+			return nil
+		}
+		if kept += q.keep(row, d); kept < keptOctets {
+			return nil
+		}
+		next = from + i + 1
+		return errEnough
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return next, err
 }
 
 // opened is a message whose content has to be read.
@@ -257,9 +280,15 @@ func (q *Query) third(ctx context.Context, p *mail.Page, open []opened) error {
 		next.IDs = append(next.IDs, p.Contents[open[i].row])
 	}
 	for i := range open {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		content, err := next.Next(ctx)
 		if err == nil && content != nil {
 			err = q.read(p, &open[i], content)
+		}
+		if err == nil {
+			err = q.tell(open[i].row)
 		}
 		if err != nil {
 			return err
@@ -280,8 +309,8 @@ func (q *Query) read(p *mail.Page, o *opened, content mail.Content) error {
 }
 
 // keep notes a message whose content has to be read, with what a search may look at of the digest once the
-// read that yielded it is over.
-func (q *Query) keep(row int, d *mail.Digest) {
+// read that yielded it is over. It returns how many octets that takes.
+func (q *Query) keep(row int, d *mail.Digest) (octets int) {
 	n := len(q.open)
 	q.open = slices.Grow(q.open, 1)[:n+1]
 	o := &q.open[n]
@@ -289,7 +318,10 @@ func (q *Query) keep(row int, d *mail.Digest) {
 	o.row = row
 	o.digest = mail.Digest{Parts: append(parts, d.Parts...), Headers: append(headers, d.Headers...),
 		HeaderSize: d.HeaderSize, Keys: d.Keys}
+	octets = len(d.Parts) + len(d.Headers)
 	for _, s := range o.digest.Texts() {
 		*s = strings.Clone(*s)
+		octets += len(*s)
 	}
+	return octets
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/constance-mail/constance/internal/fold"
@@ -93,4 +94,52 @@ func TestChanged(t *testing.T) {
 	if found, examined, err := q.Changed(context.Background(), m.in.Snapshot.Mailbox.HighestMod, m.in.Last); err != nil || len(examined) > 0 || len(found.UIDs) > 0 {
 		t.Errorf("nothing changed: %s, %s, %v", found.UIDs, examined, err)
 	}
+}
+
+// TestTellInPage: where contents have to be read, the progress is told content by content.
+func TestTellInPage(t *testing.T) {
+	m := newMailboxTest(t, subjects("a", "b", "c"))
+	var told []int
+	m.in.Tell = func(done, _ int) error {
+		told = append(told, done)
+		return nil
+	}
+	m.expect("SEARCH BODY x", "1:3")
+	if !slices.Equal(told, []int{0, 1, 2, 3}) {
+		t.Errorf("told of %v", told)
+	}
+	gone := errors.New("gone")
+	m.in.Tell = func(done, _ int) error {
+		if done == 1 {
+			return gone
+		}
+		return nil
+	}
+	if _, err := m.do("SEARCH BODY x"); !errors.Is(err, gone) {
+		t.Errorf("the client is gone: %v", err)
+	}
+}
+
+// TestLargeDigests: more octets of digests than are kept at a time, of messages whose contents have to be read.
+func TestLargeDigests(t *testing.T) {
+	var messages []string
+	to := strings.Repeat("somebody.with.a.long.name@example.org, ", 50_000/40) + "a@b"
+	const n = 3 * keptOctets / 50_000
+	for i := range n {
+		messages = append(messages, fmt.Sprintf("To: %s\r\n\r\nNumber %d.\r\n", to, i))
+	}
+	m := newMailboxTest(t, messages)
+	kept := 0
+	for _, p := range m.in.Snapshot.Pages {
+		err := m.acct.Digests(context.Background(), p.Contents, ^mail.ColBorrowed, func(_ int, d *mail.Digest) error {
+			kept += len(d.Parts) + len(d.Headers) + len(d.To)
+			return nil
+		})
+		m.check(err)
+	}
+	if kept < 2*keptOctets {
+		t.Fatalf("only %d octets", kept)
+	}
+	m.expect(fmt.Sprintf("SEARCH TO b BODY %q", fmt.Sprintf("Number %d.", n-1)), fmt.Sprint(n))
+	m.expect("SEARCH TO b BODY number", fmt.Sprintf("1:%d", n))
 }

@@ -14,9 +14,18 @@ const (
 	handsPages = 4
 )
 
-// shared has that many goroutines look at pages.
+// shared has that many goroutines look at pages. Who does not want to hear more of the progress ends what they are at.
 func (q *Query) shared(ctx context.Context, n int, pages []*mail.Page) error {
 	helpers := q.helpers(n)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	tell := func() error {
+		err := q.tell(0)
+		if err != nil {
+			stop()
+		}
+		return err
+	}
 	return inTurns(n, len(pages), func(hand, step int) (verdicts, error) {
 		err := ctx.Err()
 		if err == nil {
@@ -25,8 +34,8 @@ func (q *Query) shared(ctx context.Context, n int, pages []*mail.Page) error {
 		return helpers[hand].verdicts, err
 	}, func(step int, v verdicts) error {
 		q.note(pages[step], &v)
-		return q.tell()
-	})
+		return tell()
+	}, tell)
 }
 
 // newFinder is a Finder of that collation.
@@ -35,8 +44,10 @@ func newFinder(c fold.Collation) fold.Finder { return fold.Finder{Folder: fold.F
 // helpers are queries for that many goroutines: what they have in common with q never changes.
 func (q *Query) helpers(n int) []Query {
 	helpers := make([]Query, n)
+	in := q.in
+	in.Tell = nil // which is for the goroutine of q
 	for i := range helpers {
-		helpers[i] = Query{in: q.in, now: q.now, want: q.want, key: q.key, texts: q.texts, index: q.index, hits: q.hits,
+		helpers[i] = Query{in: in, now: q.now, want: q.want, key: q.key, texts: q.texts, index: q.index, hits: q.hits,
 			find: newFinder(q.in.Collation)}
 		q.giveFuzzy(&helpers[i])
 	}
@@ -71,7 +82,7 @@ func inParts[P part](ctx context.Context, q *Query, s scan, begin func() P, take
 		made.reset()
 		taken <- made
 		return err
-	})
+	}, nil)
 }
 
 // another is a part that was taken, or a new one.

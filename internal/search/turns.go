@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // hands counts the goroutines that searches of a process may have for themselves to get through a large
@@ -63,8 +64,10 @@ type outcome[T any] struct {
 
 // inTurns has n goroutines, which it waits for, do steps, and takes the results in their order in the
 // goroutine of the caller. Step i is the goroutine i%n's; each is at most two steps ahead of what was taken.
-// The first error ends it, and so does a panic, which comes out here.
-func inTurns[T any](n, steps int, work func(hand, step int) (T, error), take func(step int, done T) error) error {
+// The first error ends it, and so does a panic, which comes out here. While a step takes long the caller's
+// goroutine calls wait now and then, unless it is nil.
+func inTurns[T any](n, steps int, work func(hand, step int) (T, error), take func(step int, done T) error,
+	wait func() error) error {
 	results := make([]chan outcome[T], n)
 	stop := make(chan struct{})
 	var all sync.WaitGroup
@@ -83,7 +86,10 @@ func inTurns[T any](n, steps int, work func(hand, step int) (T, error), take fun
 		})
 	}
 	for step := range steps {
-		o := <-results[step%n]
+		o, err := next(results[step%n], wait)
+		if err != nil {
+			return err
+		}
 		if o.fault != nil {
 			panic(o.fault)
 		}
@@ -95,6 +101,29 @@ func inTurns[T any](n, steps int, work func(hand, step int) (T, error), take fun
 		}
 	}
 	return nil
+}
+
+// waitEvery is how often who waits for a step calls wait.
+const waitEvery = time.Second
+
+// next is the outcome of the next step.
+func next[T any](results <-chan outcome[T], wait func() error) (outcome[T], error) {
+	if wait == nil {
+		return <-results, nil
+	}
+	tick := time.NewTimer(waitEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case o := <-results:
+			return o, nil
+		case <-tick.C:
+			if err := wait(); err != nil {
+				return outcome[T]{}, err
+			}
+			tick.Reset(waitEvery)
+		}
+	}
 }
 
 // try does a step, and catches its panic.

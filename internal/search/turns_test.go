@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // TestInTurns: results come in their order, whatever the number of goroutines, and each step is done once.
@@ -22,7 +24,7 @@ func TestInTurns(t *testing.T) {
 				}
 				got = append(got, done[1])
 				return nil
-			})
+			}, nil)
 			for i := range steps {
 				want = append(want, i*i)
 			}
@@ -51,7 +53,7 @@ func TestInTurnsEnds(t *testing.T) {
 			}
 			taken++
 			return nil
-		})
+		}, nil)
 		if !errors.Is(err, broken) || taken != 10 || begun.Load() > 10+1+3*3 {
 			t.Errorf("in a step %v: %v, %d taken, %d begun", inStep, err, taken, begun.Load())
 		}
@@ -70,8 +72,34 @@ func TestInTurnsPanic(t *testing.T) {
 			panic("as the test wanted")
 		}
 		return 0, nil
-	}, func(int, int) error { return nil })
+	}, func(int, int) error { return nil }, nil)
 	t.Errorf("a panic is lost: %v", err)
+}
+
+// TestInTurnsWaits: while a step takes long there is something to do for who waits, and an error of it ends all.
+func TestInTurnsWaits(t *testing.T) {
+	enough := errors.New("enough")
+	for _, want := range []error{nil, enough} {
+		synctest.Test(t, func(t *testing.T) {
+			waited, taken, stop := 0, 0, make(chan struct{})
+			err := inTurns(2, 4, func(_, step int) (int, error) {
+				select {
+				case <-time.After(2*waitEvery + waitEvery/2):
+				case <-stop:
+				}
+				return step, nil
+			}, func(int, int) error { taken++; return nil }, func() error {
+				if waited++; waited == 3 && want != nil {
+					close(stop)
+					return want
+				}
+				return nil
+			})
+			if wantTaken := map[bool]int{true: 4, false: 2}[want == nil]; !errors.Is(err, want) || taken != wantTaken || waited < 3 {
+				t.Errorf("%v: %v, %d taken, waited %d times", want, err, taken, waited)
+			}
+		})
+	}
 }
 
 // TestHandsWork: who has the goroutines has as many processors, until it gives them back; who got none changes nothing.
