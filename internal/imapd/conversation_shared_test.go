@@ -164,11 +164,7 @@ func newSharedConversation(t testing.TB, stores [2]mail.Store) *sharedConversati
 // connect logs one of them in, at the server that has his store.
 func (k *sharedConversation) connect(i int, login string, d auth.Directory) {
 	srv := New(Options{Store: k.stores[i], Auth: anybody{}, MaxBad: 1 << 20, Log: errorsTo(k.t), Sharing: Sharing{Directory: d, Others: "Other Users"},
-		Events: Events{End: func(e SessionEnd) {
-			k.mu.Lock()
-			defer k.mu.Unlock()
-			k.ends = append(k.ends, e)
-		}}})
+		Events: Events{End: k.note}})
 	k.known[i] = updates{}
 	near, far := net.Pipe()
 	k.wg.Go(func() { srv.Serve(context.Background(), far, false) })
@@ -236,14 +232,23 @@ func (k *sharedConversation) end() {
 		p.Close()
 	}
 	k.wg.Wait()
+	k.noPanic()
+	closeStores(k.t, k.stores)
+}
+
+// noPanic fails the test if a session ended with one.
+func (k *conversation) noPanic() {
 	for _, e := range k.ends {
 		if e.Reason == "panic" {
 			k.t.Errorf("a session ended with %q: %v", e.Reason, e.Err)
 		}
 	}
-	for _, s := range slices.Compact(k.stores[:]) {
+}
+
+func closeStores(t testing.TB, stores [2]mail.Store) {
+	for _, s := range slices.Compact(stores[:]) {
 		if err := s.Close(); err != nil {
-			k.t.Error(err)
+			t.Error(err)
 		}
 	}
 }

@@ -150,11 +150,7 @@ type conversation struct {
 
 func newConversation(t testing.TB) *conversation {
 	k := &conversation{t: t, store: mem.New(mail.Options{})}
-	k.srv = New(Options{Store: k.store, Auth: anybody{}, MaxBad: 1 << 20, Log: errorsTo(t), Events: Events{End: func(e SessionEnd) {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.ends = append(k.ends, e)
-	}}})
+	k.srv = New(Options{Store: k.store, Auth: anybody{}, MaxBad: 1 << 20, Log: errorsTo(t), Events: Events{End: k.note}})
 	for i := range k.peers {
 		k.peers[i] = k.connect(i == 1)
 		k.peers[i].say("SELECT INBOX")
@@ -189,11 +185,7 @@ func (k *conversation) finish() {
 		p.Close()
 	}
 	k.wg.Wait()
-	for _, e := range k.ends {
-		if e.Reason == "panic" {
-			k.t.Errorf("a session ended with %q: %v", e.Reason, e.Err)
-		}
-	}
+	k.noPanic()
 	k.store.Close()
 }
 

@@ -29,10 +29,16 @@ type sent struct{ tag, verb, text string }
 type peer struct {
 	net.Conn
 	r       *bufio.Reader
+	w       io.Writer
 	n       int
 	waiting []sent
 	slots   []slot
 	qresync bool
+	uidOnly bool           // by ENABLE UIDONLY
+	idling  bool           // in IDLE, as far as the server has said so
+	here    abode          // the selected mailbox
+	moving  abode          // what a SELECT without its answer has told
+	seen    *annal         // what is the same for ever, unless nil
 	earlier func(mail.UID) // is told of VANISHED (EARLIER), unless nil
 	highest int            // from where it can resynchronize, as RFC 7162 section 6 has a client find out
 	code    int            // HIGHESTMODSEQ since the last tagged answer
@@ -42,7 +48,7 @@ type peer struct {
 	wrong   string
 }
 
-func newPeer(c net.Conn) *peer { return &peer{Conn: c, r: bufio.NewReader(c)} }
+func newPeer(c net.Conn) *peer { return &peer{Conn: c, r: bufio.NewReader(c), w: c} }
 
 func (p *peer) fail(format string, args ...any) {
 	if p.wrong == "" {
@@ -58,23 +64,33 @@ func (p *peer) say(commands ...string) {
 	}
 	var all strings.Builder
 	for _, c := range commands {
-		p.n++
-		tag := "t" + strconv.Itoa(p.n)
-		f := append(strings.Fields(strings.ToUpper(c)), "", "")
-		verb := f[0]
-		if verb == "UID" {
-			verb += " " + f[1]
-		}
-		p.waiting = append(p.waiting, sent{tag, verb, c})
-		p.log = append(p.log, "C: "+tag+" "+c)
-		all.WriteString(tag + " " + c + "\r\n")
+		all.WriteString(p.expect(c))
 	}
-	done := make(chan struct{})
+	p.exchange(all.String(), func() bool { return len(p.waiting) == 0 })
+}
+
+// expect is a command with its tag; its answer is waited for from now on.
+func (p *peer) expect(c string) string {
+	p.n++
+	tag := "t" + strconv.Itoa(p.n)
+	f := append(strings.Fields(strings.ToUpper(c)), "", "")
+	verb := f[0]
+	if verb == "UID" {
+		verb += " " + f[1]
+	}
+	p.waiting = append(p.waiting, sent{tag, verb, c})
+	p.log = append(p.log, "C: "+tag+" "+c)
+	return tag + " " + c + "\r\n"
+}
+
+// exchange sends octets and reads until enough was read, or the connection ends.
+func (p *peer) exchange(octets string, enough func() bool) {
+	done, w := make(chan struct{}), p.w
 	go func() { // a pipe holds nothing: who writes must not wait for who reads
 		defer close(done)
-		_, _ = io.WriteString(p, all.String())
+		_, _ = io.WriteString(w, octets)
 	}()
-	for len(p.waiting) > 0 && p.wrong == "" && p.read() {
+	for !enough() && p.wrong == "" && p.read() {
 	}
 	if p.wrong != "" || p.bye {
 		p.Close()
@@ -136,6 +152,7 @@ func (p *peer) response(s string) {
 	n, err := strconv.Atoi(f[1])
 	switch {
 	case f[0] == "+":
+		p.idling = p.idling || len(p.waiting) > 0 && p.waiting[0].verb == "IDLE"
 	case f[0] != "*":
 		p.answered(f[0], f[1], s)
 	case f[1] == "BYE":
@@ -149,8 +166,9 @@ func (p *peer) response(s string) {
 			p.earlier(u)
 		}
 	case strings.HasPrefix(s, "* OK [CLOSED]"):
-		p.slots = nil
+		p.slots, p.here = nil, abode{}
 	case err != nil:
+		p.arrives(s)
 	case f[2] == "EXISTS":
 		if n < len(p.slots) {
 			p.fail("EXISTS %d goes back", n)
@@ -162,6 +180,8 @@ func (p *peer) response(s string) {
 		p.expunged(n)
 	case f[2] == "FETCH":
 		p.fetched(n, s)
+	case f[2] == "UIDFETCH":
+		p.fetchedByUID(n, s)
 	}
 }
 
@@ -186,10 +206,16 @@ func (p *peer) answered(tag, outcome, s string) {
 	p.code, p.modSeq = 0, 0
 	p.waiting = p.waiting[1:]
 	switch {
-	case outcome != "OK" && outcome != "NO" && outcome != "BAD":
-		p.fail("outcome %s", outcome)
+	case outcome != "OK" && outcome != "NO" && outcome != "BAD", strings.Contains(s, "[SERVERBUG]"):
+		p.fail("outcome %s", s)
+	case c.verb == "SELECT" || c.verb == "EXAMINE":
+		p.arrived(c, outcome)
+	case c.verb == "IDLE":
+		p.idling = false
+	case outcome == "OK" && c.verb == "COMPRESS":
+		p.compress()
 	case outcome == "OK" && (c.verb == "CLOSE" || c.verb == "UNSELECT" || c.verb == "UNAUTHENTICATE"):
-		p.slots = nil
+		p.slots, p.here = nil, abode{}
 	case strings.Contains(c.text, ".SILENT"):
 		for i := range p.slots {
 			p.slots[i].known = false
@@ -203,7 +229,7 @@ func (p *peer) quiet() bool {
 }
 
 func (p *peer) expunged(n int) {
-	if n < 1 || n > len(p.slots) || p.qresync || p.quiet() {
+	if n < 1 || n > len(p.slots) || p.qresync || p.uidOnly || p.quiet() {
 		p.fail("EXPUNGE %d with %d messages", n, len(p.slots))
 		return
 	}
@@ -211,7 +237,7 @@ func (p *peer) expunged(n int) {
 }
 
 func (p *peer) vanished(set string) {
-	if !p.qresync || p.quiet() {
+	if !p.qresync && !p.uidOnly || p.quiet() {
 		p.fail("VANISHED now")
 	}
 	for u := range uidSet(set).All() {
@@ -238,17 +264,19 @@ func uidSet(s string) (set mail.UIDSet) {
 	return set
 }
 
-// slotOf is the index of the message with that UID, or of one that may have it: UIDs ascend.
+// slotOf is the index of the message with that UID, or of one that may have it: UIDs ascend. Without numbers any that is
+// not known may have it.
 func (p *peer) slotOf(uid int) int {
 	unknown := -1
 	for i := range p.slots {
 		switch k := &p.slots[i]; {
 		case k.uid == uid:
 			return i
-		case k.uid > uid:
-			return unknown
 		case k.uid == 0:
 			unknown, k.known = i, false
+		case p.uidOnly:
+		case k.uid > uid:
+			return unknown
 		default:
 			unknown = -1
 		}
@@ -256,17 +284,32 @@ func (p *peer) slotOf(uid int) int {
 	return unknown
 }
 
-// fetched takes note of UID and FLAGS of message n.
+// fetched takes note of what is told of message n.
 func (p *peer) fetched(n int, s string) {
-	if n < 1 || n > len(p.slots) {
+	if n < 1 || n > len(p.slots) || p.uidOnly {
 		p.fail("FETCH %d with %d messages", n, len(p.slots))
 		return
 	}
-	k := &p.slots[n-1]
+	p.slots[n-1].learn(p, s)
+}
+
+// fetchedByUID takes note of what is told of the message with that UID. RFC 9586 section 3.3.
+func (p *peer) fetchedByUID(uid int, s string) {
+	i := p.slotOf(uid)
+	if i < 0 || !p.uidOnly {
+		p.fail("UIDFETCH %d was never there", uid)
+		return
+	}
+	p.slots[i].uid = uid
+	p.slots[i].learn(p, s)
+}
+
+// learn takes note of UID and FLAGS.
+func (k *slot) learn(p *peer, s string) {
 	if _, rest, ok := strings.Cut(s, "UID "); ok {
 		uid, _ := strconv.Atoi(strings.TrimRight(strings.Fields(rest)[0], ")"))
 		if k.uid != 0 && k.uid != uid {
-			p.fail("message %d had UID %d and has %d", n, k.uid, uid)
+			p.fail("a message had UID %d and has %d", k.uid, uid)
 		}
 		k.uid = uid
 	}
@@ -275,5 +318,8 @@ func (p *peer) fetched(n int, s string) {
 			func(f string) bool { return f == `\Recent` })
 		sort.Strings(flags)
 		k.flags, k.known = strings.Join(flags, " "), true
+	}
+	if _, id, ok := strings.Cut(s, "EMAILID ("); ok && k.uid != 0 {
+		p.once(fmt.Sprintf("%s %d", p.here, k.uid), id[:strings.IndexByte(id, ')')])
 	}
 }
