@@ -175,3 +175,22 @@ func TestProgressIsCounted(t *testing.T) {
 		})
 	}
 }
+
+// TestNoProgressOfPushes: what is pushed between two commands, and sets \Seen, is no command's: there is no tag to tell of.
+// RFC 9585 section 4.
+func TestNoProgressOfPushes(t *testing.T) {
+	s := startServer(t, func(o *Options) { o.Progress = time.Nanosecond })
+	k := s.login("alice")
+	k.do("NOTIFY SET (selected (MessageNew (UID BODY[]) MessageExpunge))")
+	k.do("SELECT INBOX")
+	for range 50 {
+		s.deliver("alice", "INBOX")
+		for line := ""; !strings.Contains(line, "BODY[]"); {
+			if line = k.line(); strings.Contains(line, "INPROGRESS") {
+				t.Fatalf("told %q, though no command runs", line)
+			}
+		}
+	}
+	k.Close()
+	<-s.ends
+}
