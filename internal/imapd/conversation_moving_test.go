@@ -206,31 +206,10 @@ func (k *movingConversation) end() {
 	closeStores(k.t, k.stores)
 }
 
-// eachMovingConversation has a test go through its rounds, as eachPairOfStores.
-func eachMovingConversation(t *testing.T, rounds int, test func(k *movingConversation, seed uint64)) {
-	for _, c := range []struct {
-		name   string
-		stores func(testing.TB) [2]mail.Store
-		rounds int
-	}{{"in memory", oneStore, rounds}, {"two processes", twoStores, rounds / 10}} {
-		t.Run(c.name, func(t *testing.T) {
-			if testing.Short() {
-				c.rounds /= 5
-			}
-			for seed := range uint64(c.rounds) {
-				k := newMovingConversation(t, c.stores(t))
-				test(k, seed)
-				k.settle()
-				k.end()
-			}
-		})
-	}
-}
-
 // TestMovingConversations: mailboxes are created, renamed and deleted under those who have them selected, and who may be in
 // IDLE, do without message numbers, or compress. RFC 9051 sections 6.3.4 to 6.3.6 and 6.3.13, RFC 9586, RFC 4978.
 func TestMovingConversations(t *testing.T) {
-	eachMovingConversation(t, 60, func(k *movingConversation, seed uint64) {
+	eachPairOfStores(t, 60, newMovingConversation, func(k *movingConversation, seed uint64) {
 		c := &choices{randomOctets(seed, 700)}
 		for n := 0; len(c.b) > 0; n++ {
 			if k.turn(c); n%16 == 15 {
@@ -242,7 +221,7 @@ func TestMovingConversations(t *testing.T) {
 
 // TestMovingConversationsAtOnce: they work at the same time, while one idles in INBOX all along.
 func TestMovingConversationsAtOnce(t *testing.T) {
-	eachMovingConversation(t, 30, func(k *movingConversation, seed uint64) {
+	eachPairOfStores(t, 30, newMovingConversation, func(k *movingConversation, seed uint64) {
 		var wg, idler sync.WaitGroup
 		var last atomic.Bool
 		idle := int(seed) % len(k.clients)

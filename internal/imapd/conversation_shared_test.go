@@ -253,8 +253,15 @@ func closeStores(t testing.TB, stores [2]mail.Store) {
 	}
 }
 
+// inRounds is a conversation that has an end, at which all must know what there is.
+type inRounds interface {
+	settle()
+	end()
+}
+
 // eachPairOfStores has a test go through its rounds, rounds of them with a store in memory, fewer with two processes' stores.
-func eachPairOfStores(t *testing.T, rounds int, test func(k *sharedConversation, seed uint64)) {
+func eachPairOfStores[K inRounds](
+	t *testing.T, rounds int, begin func(testing.TB, [2]mail.Store) K, test func(k K, seed uint64)) {
 	for _, c := range []struct {
 		name   string
 		stores func(testing.TB) [2]mail.Store
@@ -265,7 +272,7 @@ func eachPairOfStores(t *testing.T, rounds int, test func(k *sharedConversation,
 				c.rounds /= 5
 			}
 			for seed := range uint64(c.rounds) {
-				k := newSharedConversation(t, c.stores(t))
+				k := begin(t, c.stores(t))
 				test(k, seed)
 				k.settle()
 				k.end()
@@ -276,7 +283,7 @@ func eachPairOfStores(t *testing.T, rounds int, test func(k *sharedConversation,
 
 // TestSharedConversations: an owner and a guest work on one mailbox, in turn, with all that there is for that.
 func TestSharedConversations(t *testing.T) {
-	eachPairOfStores(t, 200, func(k *sharedConversation, seed uint64) {
+	eachPairOfStores(t, 200, newSharedConversation, func(k *sharedConversation, seed uint64) {
 		c := &choices{randomOctets(seed, 600)}
 		for n := 0; len(c.b) > 0; n++ {
 			if k.burst(c, c.next(2)); n%8 == 7 {
@@ -288,7 +295,7 @@ func TestSharedConversations(t *testing.T) {
 
 // TestSharedConversationsAtOnce: they work at the same time.
 func TestSharedConversationsAtOnce(t *testing.T) {
-	eachPairOfStores(t, 100, func(k *sharedConversation, seed uint64) {
+	eachPairOfStores(t, 100, newSharedConversation, func(k *sharedConversation, seed uint64) {
 		var wg sync.WaitGroup
 		for i := range k.peers {
 			wg.Go(func() {
